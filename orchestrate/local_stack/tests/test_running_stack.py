@@ -1,0 +1,162 @@
+"""A running stack: what it offers, what it shows, how it mends itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from pyiceberg.catalog import load_catalog
+
+from orchestrate.local_stack.processes import ProcessRecord
+from orchestrate.local_stack.tests.helpers import (
+    PARTS,
+    StackUnderTest,
+    assert_written_everywhere,
+    query,
+    taken,
+    write_everywhere,
+)
+
+SERVERS = PARTS[:2]
+
+
+def test_status_tells_people_and_machines(running: StackUnderTest) -> None:
+    assert running.states() == dict.fromkeys(PARTS, "running")
+    assert all(part["data_bytes"] > 0 for part in running.status().values())
+    result = running.run("status")
+    assert result.returncode == 0
+    for name, pid in running.pids().items():
+        assert name in result.stdout
+        assert str(pid) in result.stdout
+
+
+def test_up_leaves_alone_what_runs(running: StackUnderTest) -> None:
+    before = running.pids()
+    running.up()
+    assert running.pids() == before
+
+
+@pytest.mark.parametrize("part", SERVERS)
+def test_server_settings_the_pipeline_counts_on(running: StackUnderTest, part: str) -> None:
+    assert query(running, part, "SHOW server_version").startswith("18.")
+    assert query(running, part, "SHOW wal_level") == "logical"
+    assert query(running, part, "SHOW TimeZone") == "Europe/Copenhagen"
+    assert query(running, part, "SHOW password_encryption") == "scram-sha-256"
+    assert int(query(running, part, "SHOW max_prepared_transactions")) > 0
+    assert query(
+        running, part, "SELECT pg_encoding_to_char(encoding) FROM pg_database LIMIT 1"
+    ) == ("UTF8")
+
+
+@pytest.mark.parametrize("part", SERVERS)
+def test_the_owner_sees_every_session_and_is_no_superuser(
+    running: StackUnderTest, part: str
+) -> None:
+    assert query(running, part, "SELECT pg_has_role('pg_read_all_stats', 'USAGE')")
+    assert query(running, part, "SHOW is_superuser") == "off"
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+    assert query(running, part, owner) == query(running, part, "SELECT current_user")
+    # The background writer's line shows its state only to whom may see all statistics.
+    hidden = "SELECT count(*) FROM pg_stat_activity WHERE query = '<insufficient privilege>'"
+    assert query(running, part, hidden) == 0
+
+
+def test_every_socket_listens_on_loopback_only(running: StackUnderTest) -> None:
+    wanted = {port.number for _, port in running.settings.ports()}
+    addresses = {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in running.processes()
+        for connection in process.net_connections("inet")
+        if connection.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+    }
+    assert addresses == {("127.0.0.1", number) for number in wanted}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_killed_part_is_seen_and_mended_and_keeps_its_data(
+    running: StackUnderTest, part: str
+) -> None:
+    write_everywhere(running, f"killed {part}")
+    before = running.pids()
+    psutil.Process(before[part]).kill()
+    assert running.states() == {**dict.fromkeys(PARTS, "running"), part: "crashed"}
+    assert running.run("status").returncode == 1
+    running.up()
+    after = running.pids()
+    assert {name for name in PARTS if before[name] != after[name]} == {part}
+    assert_written_everywhere(running, f"killed {part}")
+
+
+def test_a_stale_lock_file_that_names_a_living_process_is_mended(running: StackUnderTest) -> None:
+    data = running.directory / "trackman-backend" / "data"
+    lock_file = (data / "postmaster.pid").read_text()
+    psutil.Process(running.pids()["trackman-backend"]).kill()
+    _, rest = lock_file.split("\n", 1)
+    (data / "postmaster.pid").write_text(f"{os.getppid()}\n{rest}")
+    running.up()
+    assert query(running, "trackman-backend", "SELECT 1") == 1
+
+
+def test_a_lost_record_is_found_again(running: StackUnderTest) -> None:
+    before = running.pids()
+    records = [running.directory / part / "process.json" for part in PARTS]
+    for record in records:
+        record.unlink()
+    running.up()
+    assert running.pids() == before
+    assert all(record.exists() for record in records)
+
+
+def test_a_process_that_got_the_number_of_a_dead_part_is_left_alone(
+    running: StackUnderTest,
+) -> None:
+    psutil.Process(running.pids()["trackman-lake"]).kill()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+        file = running.directory / "trackman-lake" / "process.json"
+        record = ProcessRecord.load(file)
+        assert record is not None
+        started = psutil.Process(bystander.pid).create_time()
+        ProcessRecord(bystander.pid, started, record.address, record.ports, record.leftovers).save(
+            file
+        )
+        assert running.states()["trackman-lake"] == "crashed"
+        running.up()
+        assert bystander.poll() is None
+        bystander.communicate(b"\n")
+
+
+def test_new_passwords_take_effect_and_appear_nowhere(running: StackUnderTest) -> None:
+    secrets = {
+        "TRACKMAN_BACKEND_PASSWORD": 'hush-ba\'ck\\end "1"',
+        "DATAENGINEERING_DB_PASSWORD": "hush-engineering-2",
+        "TRACKMAN_LAKE_SECRET_ACCESS_KEY": "hush-lake-3",
+    }
+    running.variables |= secrets
+    running.up()
+    assert all(query(running, part, "SELECT 1") == 1 for part in SERVERS)
+    load_catalog("lake", **running.settings.lake.catalog_properties()).list_namespaces()
+    for process in running.processes():
+        assert "hush" not in " ".join(process.cmdline())
+    holders = {
+        path.relative_to(running.directory)
+        for path in running.directory.rglob("*")
+        if path.is_file() and b"hush" in path.read_bytes()
+    }
+    assert holders == {Path("trackman-lake/s3.json")}
+    mode = (running.directory / "trackman-lake/s3.json").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_the_port_of_a_crashed_part_taken_meanwhile_is_named(running: StackUnderTest) -> None:
+    psutil.Process(running.pids()["dataengineering-db"]).kill()
+    with taken(running.settings.dataengineering.port.number):
+        result = running.run("up")
+    assert result.returncode == 1
+    assert "DATAENGINEERING_DB_PORT" in result.stderr
+    assert running.states()["trackman-backend"] == "running"
+    running.up()
