@@ -1,0 +1,1 @@
+"""A simulated trackman-backend: a schema, golf that obeys physics, and a steady trickle."""

@@ -1,0 +1,42 @@
+"""A small trackman-backend on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from extract.simulated_backend.connection import connect
+from extract.simulated_backend.load import load
+
+SCALE = 0.02
+
+
+def fill(url: str) -> None:
+    with connect(url) as connection:
+        load(connection, scale=SCALE, seed=1, until=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def loaded_url(make_database: Callable[[], str]) -> str:
+    """A filled database that the tests of a module share: they must not change its schema."""
+    url = make_database()
+    fill(url)
+    return url
+
+
+@pytest.fixture
+def loaded(loaded_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to the shared database, rolled back after the test."""
+    with connect(loaded_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def own_url(postgres_url: str) -> str:
+    """A filled database of the test's own."""
+    fill(postgres_url)
+    return postgres_url
