@@ -1,0 +1,114 @@
+"""What a destination must be able to do with one stream.
+
+Whatever goes wrong there is raised as `UserError` (the stream fails, the others go on) or as
+`DestinationLostError` (the run ends).
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from columnar_singer.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from columnar_singer.load_log import LoadLogRow
+    from columnar_singer.types import ColumnType
+
+
+class DestinationLostError(UserError):
+    """The destination cannot be reached any more: no stream can go on."""
+
+
+@dataclass(frozen=True)
+class CommitResult:
+    """What a commit did in the destination.
+
+    Attributes:
+        rows_committed: Rows inserted or changed.
+        rows_deleted: Rows marked deleted, each with a sequence number of its own from
+            `LoadLogRow.sequence_to + 1` on.
+        bytes: Bytes written.
+        files: Data files written.
+    """
+
+    rows_committed: int
+    rows_deleted: int = 0
+    bytes: int = 0
+    files: int = 0
+
+
+class StreamDestination(abc.ABC):
+    """One stream in a destination; `ColumnarSink` holds the other half.
+
+    Attributes:
+        table_name: Name of the table in the destination.
+        columns: The stream's own columns in order, without the SDK's metadata.
+        properties: The SCHEMA property of each of them.
+        is_incremental: The SCHEMA names a replication key, so that no full refresh follows.
+        first_sequence: `_sdc_sequence` of the first row received in this run, None before it.
+    """
+
+    table_name: str
+    columns: dict[str, ColumnType]
+    properties: dict[str, dict[str, Any]]
+    is_incremental: bool
+    first_sequence: int | None
+
+    @property
+    @abc.abstractmethod
+    def key_properties(self) -> Sequence[str]:
+        """Names of the columns of the primary key, none for a stream without one."""
+
+    @abc.abstractmethod
+    def open_table(self) -> list[str]:
+        """Compare the destination's table with `columns` and `key_properties`.
+
+        Called for each new SCHEMA of the stream, before rows of that SCHEMA are staged. The
+        table may be created or changed here or in `commit`, as the destination prefers.
+
+        Returns:
+            The changes that are needed, in words: `added column x bigint`, `created table`.
+
+        Raises:
+            UserError: A difference that cannot be had without loss.
+        """
+
+    @abc.abstractmethod
+    def last_sequence(self) -> int | None:
+        """Give the greatest `sequence_to` of the table in the load log, None if there is none."""
+
+    @abc.abstractmethod
+    def has_live_rows(self) -> bool:
+        """Tell whether the table has a row that is not marked deleted."""
+
+    @abc.abstractmethod
+    def stage(self, table: pa.Table) -> None:
+        """Bring rows to the destination in a form that no reader sees.
+
+        Args:
+            table: Rows with `columns` and then `metadata.COLUMNS`.
+        """
+
+    @abc.abstractmethod
+    def commit(self, row: LoadLogRow, *, full_refresh: bool) -> CommitResult:
+        """Make what is staged visible, together with its row of the load log.
+
+        Args:
+            row: The load log row; write `row.finished(result)`.
+            full_refresh: The rows received since the SCHEMA (those with a `_sdc_sequence` from
+                `first_sequence` on, this commit's included) are all there are in the source:
+                mark the others deleted.
+
+        Returns:
+            What was done. After this nothing is staged any more.
+        """
+
+    @abc.abstractmethod
+    def abandon(self) -> None:
+        """Drop what is staged; called once, when the stream failed."""

@@ -1,0 +1,73 @@
+"""What a tap says about a stream in its bookmark, beside the position itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """Facts of one stream's extract, each None where the tap does not state it.
+
+    Attributes:
+        rows_read: Rows the tap read for the stream in this run.
+        position_from: Replication key value the extract started at, as text.
+        position_to: Replication key value the next run starts at, as text.
+        source_time: Every change committed in the source before it is in the extract.
+    """
+
+    rows_read: int | None = None
+    position_from: str | None = None
+    position_to: str | None = None
+    source_time: datetime | None = None
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any] | None, stream: str) -> StreamFacts:
+        """Read the facts out of a STATE message's value.
+
+        Args:
+            state: The value, in the SDK's form `{"bookmarks": {<stream>: {…}}}` or any other.
+            stream: Name of the stream, as in the SCHEMA message.
+
+        Returns:
+            The facts; a key that is missing or not of its type gives None, because a foreign
+            tap may use the same name for something else.
+        """
+        bookmark = bookmarks(state).get(stream)
+        if not isinstance(bookmark, dict):
+            return cls()
+        rows_read = bookmark.get("rows_read")
+        return cls(
+            rows_read=rows_read if isinstance(rows_read, int) else None,
+            position_from=_text(bookmark.get("position_from")),
+            position_to=_text(bookmark.get("position_to")),
+            source_time=_time(bookmark.get("source_time")),
+        )
+
+
+def bookmarks(state: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give the bookmarks of a STATE value by stream, none if it is not in the SDK's form.
+
+    https://sdk.meltano.com/en/latest/implementation/state.html
+    """
+    found = (state or {}).get("bookmarks")
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

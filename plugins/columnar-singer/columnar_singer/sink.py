@@ -1,0 +1,374 @@
+"""One stream on its way into a destination: what both targets share."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from singer_sdk.exceptions import MissingKeyPropertiesError
+from singer_sdk.sinks import Sink
+
+from columnar_singer import batch_files, load_log, metadata, records
+from columnar_singer.destination import CommitResult, StreamDestination
+from columnar_singer.errors import UserError
+from columnar_singer.load_log import LoadLogRow
+from columnar_singer.names import table_name
+from columnar_singer.types import arrow_schema, from_property
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding
+    from singer_sdk.target_base import Target
+
+    from columnar_singer.facts import StreamFacts
+
+DEFAULT_BATCH_SIZE_ROWS = 50_000
+
+
+class ColumnarSink(Sink, StreamDestination):
+    """Collects a stream's rows as Arrow tables, stages them and commits them.
+
+    Attributes:
+        schema_changes: What `open_table` reported since the last commit.
+        bookmark_name: Name of the stream in a STATE; another than `stream_name` only if a stream
+            map renamed it.
+        failure: What made the stream fail, None as long as it has not.
+        is_stated: A STATE followed the last message about the stream, so that its bookmark there
+            is about what was received. The target sets it.
+        rows_since_schema: Rows received in this run.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        """Start with the SCHEMA message's content; nothing is read or written yet."""
+        # Before the SDK's constructor, which takes the metadata columns out of the schema.
+        self._takes_deleted_at = metadata.DELETED_AT in schema["properties"]
+        super().__init__(target, stream_name, schema, key_properties)
+        self.table_name = table_name(stream_name)
+        self.bookmark_name = stream_name
+        self.is_incremental = False
+        self.schema_changes: list[str] = []
+        self.failure: Exception | None = None
+        self.is_stated = False
+        self.rows_since_schema = 0
+        self.first_sequence = None
+        self._set_properties(schema)
+
+        self._run_id: str = self.config["run_id"]
+        self._allow_empty_refresh: bool = self.config["allow_empty_full_refresh"]
+        self._started_at = datetime.now(tz=UTC)
+        self._next_sequence: int | None = None
+        self._batch_files: list[str] = []
+        self._has_batch_rows = False
+        self._pending_rows = 0
+        self._version_is_active = False
+        self._buffer = records.RecordBuffer()
+        self._commits = 0
+
+    # What the target calls
+
+    @property
+    def include_sdc_metadata_properties(self) -> bool:
+        """Keep the SDK from adding metadata to each record: it is added to whole tables here."""
+        return False
+
+    def get_validator(self) -> None:
+        """Validate no record against the JSON Schema: the conversion to Arrow types is exact."""
+        return
+
+    def open(self) -> None:
+        """Compare the destination's table with the SCHEMA."""
+        if self.table_name == load_log.TABLE_NAME:
+            message = (
+                f"its table would be '{self.table_name}', which holds the load log; "
+                "rename the stream with a stream map"
+            )
+            raise UserError(message)
+        self.is_stated = False
+        # A destination that changes the table only in `commit` reports a change again.
+        known = self.schema_changes
+        self.schema_changes = [*known, *(each for each in self.open_table() if each not in known)]
+
+    def change_schema(self, schema: dict[str, Any], key_properties: Sequence[str] | None) -> None:
+        """Take a new SCHEMA of the stream; staged rows stay staged.
+
+        Raises:
+            UserError: The key is another.
+        """
+        if list(key_properties or []) != list(self.key_properties):
+            message = (
+                f"its key changed within the run from {list(self.key_properties)} to "
+                f"{list(key_properties or [])}; a stream must keep one key: correct the tap"
+            )
+            raise UserError(message)
+        self.flush()
+        self._takes_deleted_at = metadata.DELETED_AT in schema["properties"]
+        self.original_schema = copy.deepcopy(schema)
+        self._set_properties(schema)
+        self.open()
+
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        """Take one row.
+
+        Args:
+            record: The row.
+            context: The RECORD message it came in.
+
+        Raises:
+            MissingKeyPropertiesError: The row has no value for a key property.
+        """
+        for key in self.key_properties:
+            if key not in record:
+                message = (
+                    f"stream '{self.stream_name}': a RECORD lacks the key property '{key}'; it "
+                    f"has {sorted(record)}; every RECORD needs {list(self.key_properties)}: "
+                    "correct the tap"
+                )
+                raise MissingKeyPropertiesError(message)
+        self._buffer.append(record, context)
+        self._count(1)
+        if len(self._buffer) >= self._batch_size_rows_or_default:
+            self.flush()
+
+    def process_batch_files(self, encoding: BaseBatchFileEncoding, files: Sequence[str]) -> None:
+        """Stage the rows of a BATCH message's files; they are deleted once committed."""
+        self.flush()
+        self._batch_files += files
+        batch_files.check_encoding({"format": encoding.format, "compression": encoding.compression})
+        expected = arrow_schema(self.properties)
+        received_at = datetime.now(tz=UTC)
+        for url in files:
+            collected: list[pa.RecordBatch] = []
+            rows = 0
+            for batch in batch_files.read_batches(url):
+                if not batch.schema.equals(expected):
+                    message = (
+                        f"batch file {url} has the columns {batch.schema.to_string()!r}, the "
+                        f"SCHEMA gives {expected.to_string()!r}; use a tap and a target of the "
+                        "same version of columnar-singer"
+                    )
+                    raise UserError(message)
+                collected.append(batch)
+                rows += batch.num_rows
+                if rows >= self._batch_size_rows_or_default:
+                    self._stage_batches(collected, received_at)
+                    collected, rows = [], 0
+            if collected:
+                self._stage_batches(collected, received_at)
+
+    def activate_version(self, new_version: int) -> None:
+        """Note that the rows received so far are all there are in the source.
+
+        Some taps send the message before the rows, too. It counts only as the last word on the
+        stream: after a row that follows it, the extract is not known to be complete.
+        """
+        self.logger.debug("Version %d is active", new_version)
+        self._version_is_active = True
+        self.is_stated = False
+
+    def flush(self) -> None:
+        """Stage the records that are buffered."""
+        if not len(self._buffer):
+            return
+        buffer, self._buffer = self._buffer, records.RecordBuffer()
+        columns = dict(self.columns)
+        if self._takes_deleted_at:
+            columns[metadata.DELETED_AT] = metadata.COLUMNS[metadata.DELETED_AT]
+        self._stamp_and_stage(
+            records.to_arrow(buffer.records, columns, self.properties),
+            extracted_at=buffer.extracted_at(),
+            received_at=buffer.received_at,
+            table_version=buffer.versions(),
+        )
+
+    @property
+    def pending_rows(self) -> int:
+        """Rows received and not committed."""
+        return self._pending_rows
+
+    @property
+    def has_batch_rows(self) -> bool:
+        """Whether rows of BATCH messages are not committed."""
+        return self._has_batch_rows
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether nothing about the stream is left to commit, so that its bookmark may go out."""
+        return not (self._pending_rows or self._version_is_active or self.failure)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to commit, be it a change of the table only."""
+        return bool(self._pending_rows or self.schema_changes or self._is_full_refresh)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the run has nothing to commit for the stream."""
+        return not (self._commits or self.has_work or self.failure)
+
+    def load(self, facts: StreamFacts) -> CommitResult:
+        """Commit everything received so far.
+
+        Args:
+            facts: What the tap states about the stream in the latest STATE.
+
+        Returns:
+            What the destination did.
+
+        Raises:
+            UserError: The tap read another number of rows than arrived, or none where the table
+                has some.
+        """
+        if self._has_batch_rows and facts.rows_read not in {None, self._pending_rows}:
+            message = (
+                f"the tap read {facts.rows_read} rows, {self._pending_rows} arrived; nothing of "
+                "them is committed; run it again"
+            )
+            raise UserError(message)
+        if (
+            self._is_full_refresh
+            and not self.rows_since_schema
+            and not self._allow_empty_refresh
+            and self.has_live_rows()
+        ):
+            message = (
+                f"the tap sent the whole stream anew and it has no rows, table "
+                f"'{self.table_name}' has some; if the source is truly empty set "
+                "'allow_empty_full_refresh' to true"
+            )
+            raise UserError(message)
+        self.flush()
+        next_sequence = self._sequence()
+        row = self.log_row(
+            facts,
+            rows_read=self._pending_rows,
+            sequence_from=next_sequence - self._pending_rows,
+            sequence_to=next_sequence - 1,
+        )
+        result = self.commit(row, full_refresh=self._is_full_refresh)
+        self._next_sequence = next_sequence + result.rows_deleted
+        self._commits += 1
+        self._pending_rows = 0
+        self._has_batch_rows = False
+        self._version_is_active = False
+        self.schema_changes = []
+        self.delete_batch_files()
+        return result
+
+    def log_row(
+        self,
+        facts: StreamFacts,
+        *,
+        rows_read: int = 0,
+        sequence_from: int | None = None,
+        sequence_to: int | None = None,
+    ) -> LoadLogRow:
+        """Describe the stream for the load log, before a commit or for a run without rows."""
+        return LoadLogRow(
+            run_id=self._run_id,
+            stream=self.stream_name,
+            table_name=self.table_name,
+            started_at=self._started_at,
+            rows_read=rows_read,
+            position_from=facts.position_from,
+            position_to=facts.position_to,
+            source_time=facts.source_time,
+            sequence_from=sequence_from,
+            sequence_to=sequence_to,
+            schema_changes=json.dumps(self.schema_changes),
+        )
+
+    def fail(self, error: Exception) -> None:
+        """End the stream for this run: nothing that is not committed will be."""
+        self.failure = error
+        self._pending_rows = 0
+        self._has_batch_rows = False
+        self._buffer = records.RecordBuffer()
+        self.delete_batch_files()
+        self.abandon()
+
+    def delete_batch_files(self) -> None:
+        """Delete the files of BATCH messages received so far."""
+        for url in self._batch_files:
+            batch_files.delete_batch_file(url)
+        self._batch_files = []
+
+    def process_batch(self, context: dict[str, Any]) -> None:
+        """Do what the SDK asks of a sink that it drains; the target here commits by itself."""
+        self.flush()
+
+    # Details
+
+    @property
+    def _is_full_refresh(self) -> bool:
+        # Of an empty stream the message alone proves nothing: a tap that sends it before the
+        # rows may have died since.
+        return self._version_is_active and bool(self.rows_since_schema or self.is_stated)
+
+    @property
+    def _batch_size_rows_or_default(self) -> int:
+        return self.batch_size_rows or DEFAULT_BATCH_SIZE_ROWS
+
+    def _set_properties(self, schema: dict[str, Any]) -> None:
+        self.properties = {
+            name: schema
+            for name, schema in schema["properties"].items()
+            if name not in metadata.COLUMNS
+        }
+        self.columns = {name: from_property(schema) for name, schema in self.properties.items()}
+
+    def _count(self, rows: int) -> None:
+        self._pending_rows += rows
+        self.rows_since_schema += rows
+        self._version_is_active = False
+        self.is_stated = False
+
+    def _sequence(self) -> int:
+        if self._next_sequence is None:
+            self._next_sequence = metadata.first_sequence(self.last_sequence())
+        return self._next_sequence
+
+    def _stage_batches(self, batches: list[pa.RecordBatch], received_at: datetime) -> None:
+        table = pa.Table.from_batches([batch.replace_schema_metadata() for batch in batches])
+        self._has_batch_rows = True
+        self._count(table.num_rows)
+        self._stamp_and_stage(
+            table,
+            extracted_at=batch_files.extracted_at(batches[0]),
+            received_at=received_at,
+            table_version=None,
+        )
+
+    def _stamp_and_stage(
+        self,
+        table: pa.Table,
+        *,
+        extracted_at: pa.Array | datetime | None,
+        received_at: datetime,
+        table_version: pa.Array | None,
+    ) -> None:
+        sequence = self._sequence()
+        if self.first_sequence is None:
+            self.first_sequence = sequence
+        self.stage(
+            metadata.add_metadata(
+                table,
+                extracted_at=extracted_at,
+                received_at=received_at,
+                batched_at=datetime.now(tz=UTC),
+                sequence=sequence,
+                table_version=table_version,
+                sync_started_at=self.sync_started_at,
+            )
+        )
+        self._next_sequence = sequence + table.num_rows
+        self.logger.info("%s: %s rows staged", self.stream_name, f"{self.rows_since_schema:,}")

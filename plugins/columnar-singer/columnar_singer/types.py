@@ -1,0 +1,221 @@
+"""The one table of type mappings: PostgreSQL, Arrow and JSON Schema.
+
+A tap puts the PostgreSQL type of a column into its SCHEMA property under `X_SQL_DATATYPE`; both
+sides then agree on the column of a batch file without talking to each other. A property of a tap
+that knows nothing of this is mapped by its plain JSON Schema.
+
+A value that Arrow has no type for travels as the text that PostgreSQL prints for it, so that
+nothing is rounded or cut on the way.
+
+https://www.postgresql.org/docs/current/datatype.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+X_SQL_DATATYPE = "x-sql-datatype"
+"""Key of a SCHEMA property: the PostgreSQL type as `format_type` prints it."""
+
+MAX_DECIMAL_DIGITS = 38
+"""What a decimal128 holds; Iceberg and Athena stop there too."""
+
+_INT64_MAX = 2**63 - 1
+_INT64_MIN = -(2**63)
+_TYPE_MODIFIER = re.compile(r"\s*\((?P<arguments>[^)]*)\)")
+
+JsonSchema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """One type in its three forms.
+
+    Attributes:
+        postgres: As `format_type` prints it, always a built-in type.
+        arrow: The type of the column in a batch file.
+        json_schema: The property of a SCHEMA message, without null and without `x-sql-datatype`.
+    """
+
+    postgres: str
+    arrow: pa.DataType
+    json_schema: JsonSchema
+
+
+_TEXT: JsonSchema = {"type": "string"}
+_FIXED: dict[str, tuple[pa.DataType, JsonSchema]] = {
+    "boolean": (pa.bool_(), {"type": "boolean"}),
+    "smallint": (pa.int32(), {"type": "integer"}),
+    "integer": (pa.int32(), {"type": "integer"}),
+    "bigint": (pa.int64(), {"type": "integer"}),
+    "real": (pa.float32(), {"type": "number"}),
+    "double precision": (pa.float64(), {"type": "number"}),
+    # Base 16 of RFC 4648, what the SDK makes of bytes in a RECORD.
+    "bytea": (pa.binary(), {"type": "string", "contentEncoding": "base16"}),
+    "date": (pa.date32(), {"type": "string", "format": "date"}),
+    # As text: 24:00:00 is a legal value that no other engine's time type holds, and Athena has
+    # no time in Iceberg tables at all.
+    "time without time zone": (pa.string(), {"type": "string", "format": "time"}),
+    "timestamp without time zone": (
+        pa.timestamp("us"),
+        {"type": "string", "format": "date-time"},
+    ),
+    "timestamp with time zone": (
+        pa.timestamp("us", tz="UTC"),
+        {"type": "string", "format": "date-time"},
+    ),
+    "uuid": (pa.string(), {"type": "string", "format": "uuid"}),
+}
+
+
+def from_postgres(datatype: str) -> ColumnType:
+    """Map a PostgreSQL type.
+
+    Args:
+        datatype: As `format_type` prints it: `numeric(12,2)`, `timestamp with time zone`,
+            `text[]`. Enums, composites and domains must have been resolved by the caller.
+
+    Returns:
+        The type; one that has no entry of its own (arrays, ranges, intervals, network addresses,
+        …) travels as text.
+    """
+    name = type_name(datatype)
+    if name == "numeric":
+        return _numeric(datatype)
+    if name in _FIXED:
+        arrow, json_schema = _FIXED[name]
+        return ColumnType(datatype, arrow, dict(json_schema))
+    if name in {"character varying", "character"} and (length := _arguments(datatype)):
+        return ColumnType(datatype, pa.string(), {**_TEXT, "maxLength": length[0]})
+    return ColumnType(datatype, pa.string(), dict(_TEXT))
+
+
+def type_name(datatype: str) -> str:
+    """Give the name of a PostgreSQL type without its modifiers.
+
+    Args:
+        datatype: As `format_type` prints it: `timestamp(3) with time zone`.
+
+    Returns:
+        The name: `timestamp with time zone`.
+    """
+    return _TYPE_MODIFIER.sub("", datatype)
+
+
+def from_property(schema: Mapping[str, Any]) -> ColumnType:
+    """Map a property of a SCHEMA message.
+
+    Args:
+        schema: The JSON Schema of one property, with or without `x-sql-datatype`.
+
+    Returns:
+        The type. Without `x-sql-datatype` it is the widest that holds every value the JSON Schema
+        allows: any integer is a bigint, what may be an object or an array is jsonb, what may be
+        several scalar types is text.
+    """
+    if datatype := schema.get(X_SQL_DATATYPE):
+        return from_postgres(datatype)
+    alternatives = [
+        schema,
+        *(option for word in ("anyOf", "oneOf", "allOf") for option in schema.get(word, ())),
+    ]
+    names = {name for option in alternatives for name in _json_types(option)} - {"null"}
+    if not names or names & {"object", "array"}:
+        return from_postgres("jsonb")
+    if names == {"string"}:
+        return from_postgres(_string_datatype(alternatives))
+    if names == {"integer"}:
+        return from_postgres(_integer_datatype(alternatives))
+    if names <= {"integer", "number"}:
+        exact = any("multipleOf" in option for option in alternatives)
+        return from_postgres("numeric" if exact else "double precision")
+    if names == {"boolean"}:
+        return from_postgres("boolean")
+    return from_postgres("text")
+
+
+def arrow_schema(properties: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
+    """Give the Arrow schema of a stream's rows.
+
+    Args:
+        properties: `schema.properties` of the SCHEMA message.
+
+    Returns:
+        One nullable field per property, in order: whether a column may be NULL is the
+        destination's own business, and a source may change its mind.
+    """
+    return pa.schema(
+        [pa.field(name, from_property(schema).arrow) for name, schema in properties.items()]
+    )
+
+
+def _numeric(datatype: str) -> ColumnType:
+    json_schema: JsonSchema = {"type": "number"}
+    match _arguments(datatype):
+        case [precision]:
+            digits, scale = precision, 0
+        case [precision, scale] if scale < 0:
+            # numeric(3,-2) holds 99900: five digits and no fraction.
+            digits, scale = precision - scale, 0
+        case [precision, scale]:
+            # numeric(2,5) holds 0.00099: PostgreSQL allows more fraction than digits.
+            digits = max(precision, scale)
+        case _:
+            digits, scale = MAX_DECIMAL_DIGITS + 1, 0
+    if digits > MAX_DECIMAL_DIGITS:
+        return ColumnType(datatype, pa.string(), json_schema)
+    return ColumnType(datatype, pa.decimal128(digits, scale), json_schema)
+
+
+def _arguments(datatype: str) -> list[int]:
+    found = _TYPE_MODIFIER.search(datatype)
+    return [int(argument) for argument in found["arguments"].split(",")] if found else []
+
+
+def _json_types(schema: Mapping[str, Any]) -> list[str]:
+    declared = schema.get("type", [])
+    return [declared] if isinstance(declared, str) else list(declared)
+
+
+def _string_datatype(alternatives: list[Mapping[str, Any]]) -> str:
+    # A date-time among the alternatives counts only if every string must be one.
+    strings = [option for option in alternatives if "string" in _json_types(option)]
+    forms = {(option.get("format"), option.get("contentEncoding")) for option in strings}
+    if len(forms) != 1:
+        return "text"
+    match forms.pop():
+        case ("date-time", _):
+            return "timestamp with time zone"
+        case ("date", _):
+            return "date"
+        case ("time", _):
+            return "time without time zone"
+        case ("uuid", _):
+            return "uuid"
+        case ("singer.decimal" | "x-singer.decimal", _):
+            return _decimal_datatype(strings[0])
+        case (_, "base16"):
+            return "bytea"
+        case _:
+            return "text"
+
+
+def _decimal_datatype(schema: Mapping[str, Any]) -> str:
+    if "precision" in schema and "scale" in schema:
+        return f"numeric({schema['precision']},{schema['scale']})"
+    return "numeric"
+
+
+def _integer_datatype(alternatives: list[Mapping[str, Any]]) -> str:
+    fits = all(
+        option.get("minimum", 0) >= _INT64_MIN and option.get("maximum", 0) <= _INT64_MAX
+        for option in alternatives
+    )
+    return "bigint" if fits else "numeric"

@@ -1,0 +1,369 @@
+"""A table as a Singer stream."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from columnar_singer import batch_files
+from columnar_singer.errors import UserError
+from columnar_singer.types import arrow_schema
+from psycopg import sql
+from singer_sdk import Stream
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
+from singer_sdk.singerlib import (
+    Catalog,
+    MetadataMapping,
+    RecordMessage,
+    SchemaMessage,
+)
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
+
+from tap_postgres import engine, queries
+from tap_postgres.json_rows import to_rows
+from tap_postgres.position import (
+    Candidate,
+    Position,
+    Value,
+    is_time,
+    next_ordered_value,
+    next_time_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
+
+    from tap_postgres.discovery import Column, Table
+    from tap_postgres.snapshot import Snapshot
+    from tap_postgres.tap import TapPostgres
+
+_INTEGERS = ("smallint", "integer", "bigint")
+
+
+class PostgresStream(Stream):
+    """A table, view, materialised view, foreign table or partitioned table."""
+
+    _tap: TapPostgres
+
+    def __init__(self, tap: TapPostgres, table: Table) -> None:
+        """Make the stream of a table.
+
+        Args:
+            tap: The tap.
+            table: As it was discovered in this run.
+        """
+        super().__init__(tap, schema=table.json_schema, name=table.stream_name)
+        self.table = table
+        self.primary_keys = table.key
+        for name in tap.settings.replication_keys:
+            column = table.column(name)
+            if column is not None and column.can_order:
+                self.replication_key = name
+                break
+
+    # What the catalog says
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """The catalog's metadata, with what the table says about itself."""
+        mapping = super().metadata
+        mapping.root.schema_name = self.table.schema
+        mapping.root.valid_replication_keys = [
+            column.name for column in self.table.columns if column.can_order
+        ]
+        return mapping
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take selection, keys and replication from a catalog, but not the schema.
+
+        The catalog may be older than the table: columns come and go in between.
+
+        Args:
+            catalog: As it was given to the tap.
+        """
+        super().apply_catalog(catalog)
+        self._input_schema = None
+        self.primary_keys = self.primary_keys or self.table.key
+
+    @property
+    def key_column(self) -> Column | None:
+        """The replication key, None if the stream is not incremental.
+
+        Raises:
+            UserError: The replication method or key is not possible.
+        """
+        if self.replication_method == REPLICATION_FULL_TABLE:
+            return None
+        if self.replication_method != REPLICATION_INCREMENTAL:
+            message = (
+                f"replication-method {self.replication_method!r} is not supported; set "
+                f"{REPLICATION_INCREMENTAL} or {REPLICATION_FULL_TABLE} in the stream's metadata"
+            )
+            raise UserError(message)
+        if not self.replication_key:
+            message = (
+                f"replication-method {REPLICATION_INCREMENTAL} needs a replication-key; set one of "
+                f"{', '.join(self.metadata.root.valid_replication_keys or ())} in the stream's "
+                f"metadata, or replication-method {REPLICATION_FULL_TABLE}"
+            )
+            raise UserError(message)
+        column = self._existing_column(self.replication_key, "replication-key")
+        if not column.can_order:
+            message = (
+                f"column {column.name!r} of type {column.datatype} cannot be a replication-key; "
+                f"set one of {', '.join(self.metadata.root.valid_replication_keys or ())} in the "
+                "stream's metadata"
+            )
+            raise UserError(message)
+        return column
+
+    @property
+    def selected_columns(self) -> list[Column]:
+        """The columns to read: those selected, and all keys.
+
+        Raises:
+            UserError: A key column does not exist.
+        """
+        for name in self.primary_keys:
+            self._existing_column(name, "key")
+        always = {*self.primary_keys, self.replication_key}
+        return [
+            column
+            for column in self.table.columns
+            if column.name in always or self.mask[("properties", column.name)]
+        ]
+
+    def _existing_column(self, name: str, role: str) -> Column:
+        column = self.table.column(name)
+        if column is None:
+            message = (
+                f"the {role} column {name!r} does not exist in {self.table.schema}."
+                f"{self.table.name}, whose columns are "
+                f"{', '.join(column.name for column in self.table.columns)}; correct the "
+                "stream's metadata"
+            )
+            raise UserError(message)
+        return column
+
+    # What the stream sends
+
+    def sync(self, context: Any = None) -> None:  # type: ignore[misc]  # noqa: ANN401
+        """Read the table and send its messages: SCHEMA, rows, STATE.
+
+        The SDK's own goes through every row, and sends STATE before all rows are out.
+
+        Args:
+            context: Of a child stream; there are none here.
+
+        Raises:
+            UserError: The table cannot be read as the catalog asks.
+        """
+        key = self.key_column
+        columns = self.selected_columns
+        snapshot = self._tap.snapshot
+        self._write_schema_message()
+        with _released(snapshot.connection):
+            if key is None:
+                bookmark = self._sync_full_table(snapshot, columns)
+            else:
+                bookmark = self._sync_incremental(snapshot, columns, key)
+            if snapshot.is_rewritten(self.table.relations):
+                message = (
+                    f"{self.table.schema}.{self.table.name} was truncated or rewritten while the "
+                    "tap ran, so its rows of before cannot be read; the next run reads it"
+                )
+                raise UserError(message)
+        # Only now: a signal may end the tap anywhere above, and the state must not have moved.
+        if self.ABORT_AT_RECORD_COUNT is None:
+            self.stream_state.clear()
+            self.stream_state.update(bookmark)
+        self._tap.state_writer.write_state(self.tap_state)
+
+    def get_records(self, context: Any) -> Iterable[dict[str, Any]]:  # noqa: ANN401
+        """Read all rows, one dictionary each; the SDK's interface, which `sync` does without.
+
+        Args:
+            context: Of a child stream; there are none here.
+
+        Yields:
+            The rows.
+        """
+        columns = self.selected_columns
+        query = queries.rows(self.table, columns)
+        schema = _arrow_schema(columns)
+        with closing(engine.read(self._tap.snapshot.connection, query, schema)) as batches:
+            for batch in batches:
+                yield from to_rows(batch, self.schema["properties"])
+
+    def _write_schema_message(self) -> None:
+        properties = self.schema["properties"]
+        self._tap.write_message(
+            SchemaMessage(
+                self.name,
+                {
+                    **self.schema,
+                    "properties": {
+                        column.name: properties[column.name] for column in self.selected_columns
+                    },
+                    "required": list(self.primary_keys),
+                },
+                list(self.primary_keys),
+                [self.replication_key] if self.replication_key else None,
+            )
+        )
+
+    def _sync_incremental(
+        self, snapshot: Snapshot, columns: list[Column], key: Column
+    ) -> dict[str, Any]:
+        position = Position.from_bookmark(self.stream_state, key.name)
+        condition = self._unread(snapshot, position, key)
+        rows_read = self._send(snapshot, columns, condition)
+        new = self._next_position(snapshot, position, key)
+        return {
+            **new.to_bookmark(key.name),
+            **_facts(snapshot, rows_read, position.value, new.value),
+        }
+
+    def _unread(self, snapshot: Snapshot, position: Position, key: Column) -> sql.Composable | None:
+        conditions: list[sql.Composable] = []
+        if position.value is not None:
+            conditions.append(queries.from_key(key, position.value))
+        settled = position.settled
+        if (
+            settled is not None
+            and self.table.has_xmin
+            and settled.server == snapshot.server
+            and settled.relations == self.table.relations_hash
+            and settled.value == position.value
+            and settled.xid <= snapshot.xmax
+        ):
+            conditions.append(queries.unless_settled(settled.xid, snapshot.xmax))
+        return sql.SQL(" and ").join(conditions) if conditions else None
+
+    def _next_position(self, snapshot: Snapshot, position: Position, key: Column) -> Position:
+        greatest = self._tap.greatest_keys.get(self.name)
+        lookback = self._tap.settings.lookback
+        if is_time(key.datatype):
+            value = next_time_value(
+                position.value, greatest, snapshot.transactions, lookback, key.datatype
+            )
+            history: tuple[Candidate, ...] = ()
+        else:
+            value, history = next_ordered_value(
+                position.value,
+                position.history,
+                int(greatest) if greatest and key.datatype in _INTEGERS else greatest,
+                snapshot.transactions,
+                lookback,
+            )
+        return Position(value, snapshot.settled(self.table.relations_hash, value), history)
+
+    def _sync_full_table(self, snapshot: Snapshot, columns: list[Column]) -> dict[str, Any]:
+        fingerprint = self._fingerprint(snapshot, columns)
+        rows_read = 0
+        if fingerprint != self.stream_state.get("fingerprint"):
+            self._stream_version = self._initialized_at
+            rows_read = self._send(snapshot, columns, None)
+            self._write_activate_version_message(self._stream_version)
+        return {"fingerprint": fingerprint, **_facts(snapshot, rows_read, None, None)}
+
+    def _fingerprint(self, snapshot: Snapshot, columns: list[Column]) -> str:
+        row = snapshot.connection.execute(queries.fingerprint(self.table, columns)).fetchone()
+        contents = [[str(value) for value in row or ()]]
+        contents += [[column.name, column.datatype] for column in columns]
+        return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+
+    def _send(
+        self, snapshot: Snapshot, columns: list[Column], condition: sql.Composable | None
+    ) -> int:
+        """Read rows and write them as messages; give their number."""
+        query = queries.rows(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
+        schema = _arrow_schema(columns)
+        rows_read = 0
+        # Closed in any case: a COPY that is left open would block the connection for good.
+        with (
+            closing(engine.read(snapshot.connection, query, schema)) as batches,
+            self.get_record_counter() as counter,
+        ):
+            sent = (
+                self._send_records(batches, snapshot)
+                if self._tap.settings.batch is None
+                else self._send_batches(batches, schema, snapshot)
+            )
+            for rows in sent:
+                counter.increment(rows)
+                rows_read += rows
+        return rows_read
+
+    def _send_batches(
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, snapshot: Snapshot
+    ) -> Iterator[int]:
+        settings = self._tap.settings.batch
+        assert settings is not None  # noqa: S101 (the caller has looked)
+        files = batch_files.write_batch_files(
+            batches,
+            self._tap.batch_directory,
+            schema,
+            extracted_at=snapshot.source_time,
+            compression=settings.compression,
+            rows_per_file=settings.rows_per_file,
+        )
+        for file in files:
+            self._tap.write_message(
+                SDKBatchMessage(
+                    stream=self.name,
+                    encoding=BaseBatchFileEncoding(**settings.encoding),
+                    manifest=[file.url],
+                    version=self._stream_version,
+                )
+            )
+            yield file.rows
+
+    def _send_records(self, batches: Iterable[pa.RecordBatch], snapshot: Snapshot) -> Iterator[int]:
+        for batch in batches:
+            for record in to_rows(batch, self.schema["properties"]):
+                self._tap.write_message(
+                    RecordMessage(
+                        stream=self.name,
+                        record=record,
+                        version=self._stream_version,
+                        time_extracted=snapshot.source_time,
+                    )
+                )
+            yield batch.num_rows
+
+
+def _arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    return arrow_schema({column.name: column.json_schema for column in columns})
+
+
+def _facts(
+    snapshot: Snapshot, rows_read: int, old: Value | None, new: Value | None
+) -> dict[str, Any]:
+    """What the load log says about this run of the stream."""
+    facts: dict[str, Any] = {
+        "source_time": snapshot.source_time.isoformat(),
+        "rows_read": rows_read,
+    }
+    if old is not None:
+        facts["position_from"] = str(old)
+    if new is not None:
+        facts["position_to"] = str(new)
+    return facts
+
+
+@contextmanager
+def _released(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Read in a savepoint that is undone in any case.
+
+    So an error leaves the snapshot usable, and the lock on the table ends with its stream instead
+    of with the run, lest a migration of the source wait for all the other tables.
+    """
+    with connection.transaction():
+        yield
+        raise psycopg.Rollback

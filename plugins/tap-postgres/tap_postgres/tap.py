@@ -1,0 +1,223 @@
+"""The tap: settings in, streams out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import psycopg
+from columnar_singer import batch_files
+from columnar_singer.errors import UserError, one_line, run_plugin
+from singer_sdk import Tap
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
+
+from tap_postgres import queries, session
+from tap_postgres.discovery import discover
+from tap_postgres.settings import CONFIG_JSONSCHEMA, Settings
+from tap_postgres.snapshot import Snapshot, take
+from tap_postgres.stream import PostgresStream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+_SIGNAL_STATUS = 128
+"""Added to a signal's number, gives the exit status that a shell reports."""
+
+
+class TapPostgres(Tap):
+    """Singer tap for PostgreSQL.
+
+    Reads all streams in one snapshot, as files of columns if `batch_config` is set. Loses no row
+    to a transaction that commits late, and sends none twice that has not changed.
+    """
+
+    name = "tap-postgres"
+    package_name = "tap-postgres"
+    dynamic_catalog = True
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
+    # Neither stream maps nor flattening: they would need each row as a dictionary.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        TapCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, checked."""
+        return Settings.from_config(self.config)
+
+    def discover_streams(self) -> list[PostgresStream]:
+        """Read which tables there are; anew in each run, whatever catalog it was given.
+
+        Returns:
+            A stream a table.
+
+        Raises:
+            UserError: Two tables would be one stream.
+        """
+        with session.connect(self.settings.connection) as connection:
+            tables = discover(connection, self.settings.schemas)
+        names = Counter(table.stream_name for table in tables)
+        if doubled := [name for name, number in names.items() if number > 1]:
+            message = (
+                f"two tables would both be the stream {', '.join(doubled)}, which is made of the "
+                "schema's name, a hyphen and the table's; leave one of their schemas out with the "
+                "setting 'filter_schemas'"
+            )
+            raise UserError(message)
+        return [PostgresStream(self, table) for table in tables]
+
+    # What belongs to one run
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The snapshot that all streams are read in."""
+        connection = session.connect(self.settings.connection)
+        self.greatest_keys = self._read_greatest_keys(connection)
+        snapshot = take(connection)
+        self.logger.info("Reading %s in snapshot %s", self.settings.connection, snapshot.id)
+        self._warn_of_unseen(snapshot)
+        return snapshot
+
+    greatest_keys: dict[str, str]
+    """The greatest replication key of each incremental stream; `snapshot` reads them first."""
+
+    @cached_property
+    def batch_directory(self) -> Path:
+        """Where this run's batch files go."""
+        if self.settings.batch is None:
+            message = "batch_directory is for runs with batch_config"
+            raise RuntimeError(message)
+        return batch_files.new_run_directory(self.settings.batch.root)
+
+    @property
+    def selected_streams(self) -> list[PostgresStream]:
+        """The streams to read, by name."""
+        return [
+            stream
+            for stream in self.streams.values()
+            if isinstance(stream, PostgresStream) and stream.selected
+        ]
+
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Read all selected streams, each for itself.
+
+        The SDK's own stops at the first that fails, and so keeps the others from being read.
+
+        Raises:
+            UserError: A stream has failed; the others are done.
+        """
+        if self.state:
+            self.state_writer.write_state(self.state)
+        failed = self._report_missing_streams()
+        try:
+            # Outside of any stream: if the server is not there, none of them is at fault.
+            _ = self.snapshot
+            for stream in self.selected_streams:
+                try:
+                    stream.sync()
+                except BrokenPipeError:
+                    raise
+                except Exception as error:
+                    self._report(stream.name, error)
+                    failed.append(stream.name)
+        finally:
+            self._clean_up()
+        if failed:
+            message = (
+                f"{len(failed)} of {len(self.selected_streams)} selected streams failed: "
+                f"{', '.join(failed)}; the others are done, and these start from where they were"
+            )
+            raise UserError(message)
+
+    def _read_greatest_keys(self, connection: psycopg.Connection[Any]) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for stream in self.selected_streams:
+            # What is wrong with a stream is told when it is its turn.
+            with contextlib.suppress(UserError, psycopg.DatabaseError):
+                if column := stream.key_column:
+                    query = queries.greatest(stream.table, column)
+                    if row := connection.execute(query).fetchone():
+                        keys[stream.name] = row[0]
+        return keys
+
+    def _report_missing_streams(self) -> list[str]:
+        """Report streams that are selected, or were read before, and are not there; name them."""
+        missing = [
+            entry
+            for entry in (self.input_catalog or {}).values()
+            if entry.tap_stream_id not in self.streams and entry.metadata.resolve_selection()[()]
+        ]
+        for entry in missing:
+            message = (
+                f"there is no such table in {self.settings.connection}; correct the selection, or "
+                "the setting 'filter_schemas' if it leaves the table's schema out"
+            )
+            self._report(entry.tap_stream_id, UserError(message))
+        names = [entry.tap_stream_id for entry in missing]
+        # A catalog that was discovered a moment ago does not name a table that has gone.
+        for name in self.state.get("bookmarks", {}):
+            if name not in self.streams and name not in names:
+                message = (
+                    f"it was read before, and there is no such table in {self.settings.connection} "
+                    "any more; if it was dropped or renamed on purpose, remove its bookmark from "
+                    "the state"
+                )
+                self._report(name, UserError(message))
+                names.append(name)
+        return names
+
+    def _report(self, stream_name: str, error: Exception) -> None:
+        self.logger.error(
+            "Stream %s failed: %s",
+            stream_name,
+            one_line(error),
+            exc_info=error if self.logger.isEnabledFor(logging.DEBUG) else None,
+        )
+
+    def _warn_of_unseen(self, snapshot: Snapshot) -> None:
+        seconds = int(self.settings.lookback.total_seconds())
+        if snapshot.transactions.blind_spot is not None:
+            self.logger.warning(
+                "Open transactions may be unseen: %s. Rows of one that is open for longer than "
+                "lookback_seconds (%d) may be missed.",
+                snapshot.transactions.blind_spot,
+                seconds,
+            )
+        if snapshot.transactions.oldest_prepared is not None:
+            self.logger.warning(
+                "A transaction is prepared since %s, and does not show when it began: bookmarks "
+                "stay where they are until it is gone. On a first run they start at "
+                "lookback_seconds (%d) before that.",
+                snapshot.transactions.oldest_prepared.isoformat(sep=" ", timespec="seconds"),
+                seconds,
+            )
+
+    def _clean_up(self) -> None:
+        if "snapshot" in self.__dict__:
+            self.snapshot.connection.close()
+        if "batch_directory" in self.__dict__:
+            batch_files.close_run_directory(self.batch_directory)
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End at once.
+
+        The SDK's own writes the state from within the signal handler, maybe into the middle of
+        another message, and reports success.
+        """
+        sys.exit(_SIGNAL_STATUS + signum)
+
+
+def main() -> None:
+    """Console entry."""
+    run_plugin(TapPostgres)

@@ -1,0 +1,52 @@
+"""target-s3: every stream becomes one Iceberg table on S3, to which all row versions are added."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+
+from columnar_singer.destination import CommitResult
+from columnar_singer.errors import run_plugin
+from columnar_singer.target import TARGET_SETTINGS, ColumnarTarget
+from singer_sdk import typing as th
+
+from target_s3.lake import Lake
+from target_s3.settings import LAKE_SETTINGS, LakeSettings
+from target_s3.sink import LakeSink
+
+if TYPE_CHECKING:
+    from columnar_singer.load_log import LoadLogRow
+
+
+class TargetS3(ColumnarTarget):
+    """Singer target for Apache Iceberg tables on S3."""
+
+    name = "target-s3"
+    config_jsonschema = th.PropertiesList(*LAKE_SETTINGS, *TARGET_SETTINGS).to_dict()
+    default_sink_class = LakeSink
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, connected to when the first stream asks for it.
+
+        Raises:
+            UserError: It cannot be reached or refuses.
+        """
+        return Lake(LakeSettings.from_config(self.config))
+
+    def write_quiet(self, rows: list[LoadLogRow]) -> None:
+        """Append the load log rows of the streams that had no rows."""
+        self.lake.write_load_log(
+            [row.finished(CommitResult(rows_committed=0)) for row in rows], self.config["run_id"]
+        )
+
+    def close(self) -> None:
+        """Delete the staged files of a run that ends before their commit."""
+        for sink in self._sinks.values():
+            if isinstance(sink, LakeSink):
+                sink.abandon()
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    run_plugin(TargetS3)

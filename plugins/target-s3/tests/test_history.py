@@ -1,0 +1,218 @@
+"""Which versions the lake holds after runs that send rows once or anew."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+ANN, BOB, CAT = ({"id": n, "name": name} for n, name in enumerate(("Ann", "Bob", "Cat"), 1))
+
+
+def _names(rows):
+    return [{"id": row["id"], "name": row["name"]} for row in rows]
+
+
+def test_33_incremental_rows_are_appended_as_versions(run, reader, players):
+    players.replication_key = "id"
+    for rows in ([ANN, BOB], [{**BOB, "name": "Bobby"}], [CAT]):
+        assert not run([players.schema(), players.batch(rows), players.state()]).error
+    assert reader.rows("players", "id", "name") == [
+        (1, "Ann"),
+        (2, "Bob"),
+        (2, "Bobby"),
+        (3, "Cat"),
+    ]
+    assert _names(reader.current("players", "id")) == [ANN, {**BOB, "name": "Bobby"}, CAT]
+
+
+def test_13_sequence_grows_from_run_to_run_even_if_the_clock_does_not(
+    run, reader, players, monkeypatch
+):
+    run([players.schema(), players.batch([ANN, BOB]), players.state()])
+    monkeypatch.setattr("columnar_singer.metadata.time.time_ns", lambda: 0)
+    run([players.schema(), players.batch([CAT]), players.state()])
+    run([players.schema(), *players.records([ANN]), players.state()])
+    sequences = [sequence for (sequence,) in reader.rows("players", "_sdc_sequence")]
+    assert len(set(sequences)) == 4
+    assert reader.rows("players", "id") == [(1,), (2,), (3,), (1,)]
+    log = reader.load_log()
+    assert [row["sequence_from"] for row in log] == [sequences[0], *sequences[2:]]
+    assert [row["sequence_to"] for row in log] == sequences[1:]
+
+
+def test_13_sequence_is_found_in_the_load_log_once_snapshots_have_expired(
+    run, reader, players, monkeypatch
+):
+    run([players.schema(), players.batch([ANN]), players.state()])
+    monkeypatch.setattr("target_s3.lake.SUMMARY_PREFIX", "not.")
+    monkeypatch.setattr("columnar_singer.metadata.time.time_ns", lambda: 0)
+    run([players.schema(), players.batch([BOB]), players.state()])
+    first, second = (sequence for (sequence,) in reader.rows("players", "_sdc_sequence"))
+    assert second == first + 1
+
+
+@pytest.mark.parametrize("rows_per_batch", [1, 50_000])
+def test_4_a_row_that_is_gone_gets_a_tombstone_and_may_return(run, reader, players, rows_per_batch):
+    more = {"batch_size_rows": rows_per_batch}
+    run(players.full_refresh([ANN, BOB, CAT]), **more)
+    run(players.full_refresh([ANN, CAT]), **more)
+    assert _names(reader.current("players", "id")) == [ANN, CAT]
+    (*_, tombstone) = reader.rows("players")
+    assert (tombstone["id"], tombstone["name"]) == (2, None)
+    assert tombstone["_sdc_deleted_at"] is not None
+
+    run(players.full_refresh([ANN, CAT]), **more)
+    assert len(reader.rows("players")) == 4, "a tombstone is written once"
+    run(players.full_refresh([ANN, BOB, CAT]), **more)
+    assert sorted(_names(reader.current("players", "id")), key=json.dumps) == [ANN, BOB, CAT]
+    assert len(reader.rows("players")) == 5
+
+
+def test_a_refresh_appends_only_what_changed(run, reader, players):
+    players.schema(score="double precision", born="date", price="numeric(9,2)")
+    empty = {"score": None, "born": None, "price": None}
+    rows = [
+        {**ANN, **empty},
+        {**BOB, **empty, "score": float("nan")},
+        {**CAT, **empty, "name": None, "score": 0.0},
+    ]
+    run(players.full_refresh(rows))
+    run(players.full_refresh(list(reversed(rows))))
+    assert reader.snapshots("players") == 1
+
+    changed = [{**rows[0], "name": None}, rows[1], {**rows[2], "score": -0.0}]
+    run(players.full_refresh([*changed, {"id": 4, "name": "Dan", **empty}]))
+    assert reader.rows("players", "id")[3:] == [(1,), (3,), (4,)]
+    *_, log = reader.load_log()
+    assert (log["rows_read"], log["rows_committed"], log["files"]) == (4, 3, 1)
+    _, unchanged, _ = reader.load_log()
+    assert (unchanged["rows_read"], unchanged["rows_committed"], unchanged["files"]) == (3, 0, 0)
+
+
+def test_a_refresh_with_a_new_column_fills_it(run, reader, players):
+    run(players.full_refresh([ANN, BOB]))
+    players.schema(country="text")
+    run(players.full_refresh([{**ANN, "country": "DK"}, {**BOB, "country": None}]))
+    assert reader.rows("players", "id", "country") == [(1, None), (2, None), (1, "DK")]
+
+
+def test_composite_keys_are_keys(run, reader, players):
+    players.keys = ["id", "name"]
+    rows = [ANN, {**ANN, "name": "Bob"}, BOB]
+    run(players.full_refresh(rows))
+    run(players.full_refresh(rows[1:]))
+    assert _names(reader.current("players", "id", "name")) == rows[1:]
+    assert len(reader.rows("players")) == 4
+
+
+def test_a_foreign_tap_s_versioned_records_are_refreshed_too(run, reader, players):
+    first = [players.activate(1), *players.records([ANN, BOB], 1), players.activate(1)]
+    run([players.schema(), *first, players.state()])
+    second = [players.activate(2), *players.records([{**ANN, "name": "Anna"}], 2)]
+    run([players.schema(), *second, players.activate(2), players.state()])
+    assert _names(reader.current("players", "id")) == [{**ANN, "name": "Anna"}]
+    assert reader.rows("players", "_sdc_table_version") == [(1,), (1,), (2,), (None,)]
+
+
+def test_4_a_refresh_may_take_several_commits(run, reader, players, monkeypatch):
+    run(players.full_refresh([ANN, BOB, CAT]))
+    monkeypatch.setattr("columnar_singer.target.MAX_UNCOMMITTED_ROWS", 1)
+    committed = [*players.records([ANN]), players.state()]
+    last = [*players.records([CAT]), players.activate(), players.state()]
+    assert not run([players.schema(), *committed, *last]).error
+    assert _names(reader.current("players", "id")) == [ANN, CAT]
+    assert reader.rows("players", "id")[3:] == [(1,), (2,)], "Ann again, and Bob's tombstone"
+
+
+def test_of_a_key_sent_twice_the_last_counts(run, reader, players):
+    run(players.full_refresh([ANN]))
+    run(players.full_refresh([{**ANN, "name": "Anna"}, ANN]))
+    assert reader.rows("players", "id", "name") == [(1, "Ann")]
+
+
+@pytest.mark.parametrize("keys", [["id"], []])
+def test_9_an_empty_refresh_deletes_only_if_allowed(run, reader, players, keys):
+    players.keys = keys
+    run(players.full_refresh([ANN, BOB]))
+    refused = run(players.full_refresh([]))
+    assert "allow_empty_full_refresh" in str(refused.error)
+    assert len(reader.rows("players")) == 2
+
+    for _ in range(2):
+        assert not run(players.full_refresh([]), allow_empty_full_refresh=True).error
+    deleted = [row for row in reader.rows("players") if row["_sdc_deleted_at"]]
+    assert len(deleted) == (2 if keys else 1)
+    assert run(players.full_refresh([])).error is None
+
+
+def test_a_stream_without_key_is_current_in_its_latest_run(run, reader, players):
+    players.keys = []
+    run(players.full_refresh([ANN, ANN]))
+    run(players.full_refresh([BOB, BOB, ANN]))
+    rows = reader.rows("players")
+    latest = max(row["_sdc_sync_started_at"] for row in rows)
+    current = [row for row in rows if row["_sdc_sync_started_at"] == latest]
+    assert _names(current) == [BOB, BOB, ANN]
+    assert len(rows) == 5
+
+
+def test_24_columns_are_added_and_widened_in_place(run, reader, players):
+    players.schema(count="integer", ratio="real", price="numeric(5,2)")
+    row = {**ANN, "count": 1, "ratio": 0.5, "price": None}
+    run([players.schema(), players.batch([row]), players.state()])
+    players.schema(
+        count="bigint", ratio="double precision", price="numeric(9,2)", country="character(2)"
+    )
+    wide = {"count": 2**40, "ratio": 0.1, "price": None, "country": "DK"}
+    run([players.schema(), players.batch([{**BOB, **wide}]), players.state()])
+    assert reader.rows("players", "count", "ratio", "country") == [
+        (1, 0.5, None),
+        (2**40, 0.1, "DK"),
+    ]
+    created, changed = (json.loads(row["schema_changes"]) for row in reader.load_log())
+    assert created == ["created table"]
+    assert changed == [
+        "widened column count from int to long",
+        "widened column ratio from float to double",
+        "widened column price from decimal(5, 2) to decimal(9, 2)",
+        "added column country string",
+    ]
+
+
+def test_24_a_column_that_vanishes_stays(run, reader, players):
+    run([players.schema(), players.batch([ANN]), players.state()])
+    del players.properties["name"]
+    run([players.schema(), players.batch([{"id": 2}]), players.state()])
+    assert reader.rows("players", "id", "name") == [(1, "Ann"), (2, None)]
+
+
+def test_24_a_schema_may_change_between_batches(run, reader, players):
+    players.replication_key = "id"
+    first = [players.schema(count="integer"), players.batch([{**ANN, "count": 1}])]
+    second = [players.schema(count="bigint", more="text")]
+    second.append(players.batch([{**BOB, "count": 2**40, "more": "x"}]))
+    assert not run([*first, *second, players.state()]).error
+    assert reader.rows("players", "count", "more") == [(1, None), (2**40, "x")]
+    assert reader.snapshots("players") == 1
+
+
+def test_a_table_that_was_given_partitions_is_refused(run, reader, players):
+    run(players.full_refresh([ANN]))
+    with reader.table("players").update_spec() as update:
+        update.add_identity("name")
+    assert "is partitioned" in str(run(players.full_refresh([BOB])).error)
+    assert reader.rows("players", "name") == [("Ann",)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("bigint", "integer"), ("integer", "text"), ("numeric(5,2)", "numeric(5,3)")],
+)
+def test_24_another_type_is_refused_in_one_line(run, reader, players, before, after):
+    run([players.schema(value=before), players.state(at=1)])
+    outcome = run([players.schema(value=after), players.batch([]), players.state(at=2)])
+    assert "column 'value'" in str(outcome.error)
+    assert "\n" not in str(outcome.error)
+    assert reader.rows("players") == []
+    assert outcome.states == []
