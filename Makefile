@@ -1,0 +1,56 @@
+# Two commands: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+RUN := .venv/bin/python
+DEV := .venv-dev/bin
+.DEFAULT_GOAL := help
+.PHONY: help install run up down status simulate compare psql docs dev test lint format lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: ## build the environments from the lock files
+	@$(PYTHON) orchestrate/bootstrap.py run
+
+run: install ## move the rows, build and test the tables, write the docs, report
+	@$(RUN) -m orchestrate.run
+
+up: install ## start the local stack, or mend it
+	@$(RUN) -m orchestrate.local_stack up
+
+down: ## stop the local stack; its data stay
+	@if [ -x $(RUN) ]; then $(RUN) -m orchestrate.local_stack down; fi
+
+status: install ## show the parts of the local stack
+	@$(RUN) -m orchestrate.local_stack status
+
+SECONDS ?= 30
+simulate: install ## go on writing to the simulated source (SECONDS=30)
+	@.venv/bin/dotenv -f .env run --no-override -- $(RUN) -m extract.simulated_backend simulate --seconds $(SECONDS) $(ARGS)
+
+compare: install ## check that source, database and lake hold the same rows
+	@$(RUN) -m orchestrate.compare
+
+psql: install ## open psql on dataengineering-db (ARGS="-c 'select 1'")
+	@$(RUN) -m orchestrate.psql $(ARGS)
+
+docs: install ## write the docs site for analysts, one page
+	@$(RUN) -m orchestrate.run docs
+
+dev: 
+	@$(PYTHON) orchestrate/bootstrap.py dev
+
+test: install dev ## run every test
+	@tests/setup/chromium
+	@$(DEV)/pytest $(ARGS)
+
+lint: install dev ## check style, types, workflows and locks
+	@PATH="$(CURDIR)/$(DEV):$$PATH" tests/setup/lint
+
+format: dev ## format the code
+	@$(DEV)/ruff format . && $(DEV)/ruff check --fix .
+
+lock: install ## compile the lock files anew from their sources
+	@plugins/requirements/compile $(ARGS)
+
+clean: down ## remove all that was built or stored, the stack's data too
+	@rm -rf .venv .venv-dev .meltano .local build transform/target transform/logs

@@ -1,0 +1,165 @@
+"""Builds the project's environments from the lock files: the first thing `make` runs.
+
+Needs nothing but a Python: the standard library only, and syntax that an old Python still parses,
+so that it can say what is missing instead of failing on itself.
+
+    python3 orchestrate/bootstrap.py run    # .venv: Meltano, the local stack, and the plugins
+    python3 orchestrate/bootstrap.py dev    # .venv-dev: what tests and linters need
+
+Each environment carries a stamp, the digest of the files it was built from; a second call with
+the same files returns at once.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "plugins" / "requirements"
+OLDEST_PYTHON = (3, 11)
+STAMP = "built-from.sha256"
+
+
+class SetUpError(Exception):
+    """The environment cannot be built; the text is the one line to show."""
+
+
+def check_python(version: tuple) -> None:
+    """Refuse an interpreter older than the oldest supported one.
+
+    Args:
+        version: `sys.version_info` or its first fields.
+
+    Raises:
+        SetUpError: naming the version found and how to choose another interpreter.
+    """
+    if tuple(version[:2]) < OLDEST_PYTHON:
+        raise SetUpError(
+            "Python %d.%d is too old: this project needs %d.%d or newer; "
+            "install one and name it, as in `make run PYTHON=python3.12`"
+            % (version[0], version[1], OLDEST_PYTHON[0], OLDEST_PYTHON[1])
+        )
+
+
+def digest(files: list) -> str:
+    """Digest of the contents of `files` and of the interpreter's version, as hex."""
+    total = hashlib.sha256(repr(tuple(sys.version_info[:3])).encode())
+    for file in files:
+        total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def run_step(what: str, command: list) -> None:
+    """Run one command quietly, with a line before and after.
+
+    Args:
+        what: Words for the progress line.
+        command: Program and arguments.
+
+    Raises:
+        SetUpError: the command failed; carries the last lines it printed.
+    """
+    started = time.monotonic()
+    result = subprocess.run(  # noqa: S603
+        command,
+        cwd=str(ROOT),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        tail = "\n".join(result.stdout.strip().splitlines()[-15:])
+        raise SetUpError(f"{what} failed (status {result.returncode}):\n{tail}")
+    print(f"  {what:<44} {time.monotonic() - started:5.1f} s", flush=True)
+
+
+def build_environment(venv: Path, lock: Path, extra: list) -> bool:
+    """Build `venv` from `lock` unless its stamp says it was.
+
+    Args:
+        venv: Folder of the environment.
+        lock: Requirements with hashes.
+        extra: `(what, arguments of uv)` pairs to run after the lock is installed; their files
+            count for the stamp through `lock`'s folder.
+
+    Returns:
+        Whether anything was built.
+
+    Raises:
+        SetUpError: see `run_step`.
+    """
+    wanted = digest([LOCKS / "uv.txt", LOCKS / "build.txt", lock] + package_files())
+    stamp = venv / STAMP
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return False
+    python = venv / "bin" / "python"
+    run_step(f"create {venv.name}", [sys.executable, "-m", "venv", "--clear", str(venv)])
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run_step("install uv", [*pip, "--require-hashes", "-r", str(LOCKS / "uv.txt")])
+    uv = [str(venv / "bin" / "uv"), "pip"]
+    into = ["--quiet", "--python", str(python)]
+    run_step(f"install {lock.name}", [*uv, "sync", *into, "--require-hashes", str(lock)])
+    for what, arguments in extra:
+        run_step(what, [*uv, "install", *into, *arguments])
+    stamp.write_text(wanted)
+    return True
+
+
+def package_files() -> list:
+    """The project files of our own packages: a changed dependency or script rebuilds."""
+    return sorted((ROOT / "plugins").glob("*/pyproject.toml"))
+
+
+def install_plugins(venv: Path) -> None:
+    """Let Meltano build each plugin's own environment, once for each set of lock files."""
+    stamp = ROOT / ".meltano" / STAMP
+    declared = [file for file in ROOT.glob("*/*.meltano.yml") if "pip_url" in file.read_text()]
+    wanted = digest(sorted(LOCKS.glob("*.txt")) + package_files() + sorted(declared))
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    # This format shows why an installation failed; the project's own does not.
+    meltano = [str(venv / "bin" / "meltano"), "--log-format", "uncolored"]
+    run_step("install the plugins", [*meltano, "install"])
+    stamp.write_text(wanted)
+
+
+def write_dotenv() -> None:
+    """Give the local stack its settings: a copy of `.env.example`, for the owner's eyes only."""
+    target = ROOT / ".env"
+    if not target.exists():
+        target.touch(mode=0o600)
+        shutil.copyfile(str(ROOT / ".env.example"), str(target))
+
+
+def main(arguments: list) -> int:
+    """Build the environment named by the first argument; returns the exit status."""
+    try:
+        check_python(sys.version_info)
+        if arguments == ["run"]:
+            venv = ROOT / ".venv"
+            build_environment(venv, LOCKS / "project.txt", [])
+            write_dotenv()
+            install_plugins(venv)
+        elif arguments == ["dev"]:
+            packages = [f"plugins/{file.parent.name}" for file in package_files()]
+            editable = [word for package in packages for word in ("-e", package)]
+            ours = ["--no-deps", "--build-constraint", str(LOCKS / "build.txt"), *editable]
+            venv = ROOT / ".venv-dev"
+            build_environment(venv, LOCKS / "dev.txt", [("install our packages", ours)])
+        else:
+            raise SetUpError(f"say which environment: run or dev, not {arguments}")
+    except SetUpError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.pop("VIRTUAL_ENV", None)  # uv would warn about, or take, the caller's environment
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,7 @@
+"""Entry point: `python -m orchestrate.run [all|docs]`."""
+
+import sys
+
+from orchestrate.run.cli import main
+
+sys.exit(main(sys.argv[1:]))

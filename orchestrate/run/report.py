@@ -1,0 +1,160 @@
+"""The run report: what moved, how far the source is reflected, what dbt found, where to look."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrate.environment import PROJECT_ROOT
+from orchestrate.local_stack.settings import StackSettings
+from orchestrate.run import load_log
+from orchestrate.run.load_log import StreamLoad
+from orchestrate.run.steps import StepResult
+
+DBT_TARGET = PROJECT_ROOT / "transform" / "target"
+DOCS_SITE = DBT_TARGET / "static_index.html"
+_GOOD = {"success", "pass", "no-op", "warn"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one run has to tell."""
+
+    run_id: str
+    steps: list[StepResult]
+    loads: dict[str, list[StreamLoad]]  # by destination
+    dbt: dict[str, int]  # count of dbt results by status
+    dbt_failures: list[str]
+    finished_at: datetime
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step ended well and every destination has its rows."""
+        return all(step.succeeded for step in self.steps) and all(self.loads.values())
+
+
+def collect(
+    settings: StackSettings, folder: Path, steps: list[StepResult], dbt: list[tuple[str, str]]
+) -> Report:
+    """Gather the report of a run that has ended.
+
+    Args:
+        settings: Where the destinations are.
+        folder: The run's folder; its name is the run's id.
+        steps: How each step ended.
+        dbt: The name and status of each dbt result, from `dbt_results`.
+    """
+    loads = {
+        "dataengineering-db": load_log.from_database(settings.dataengineering, folder.name),
+        "trackman-lake": load_log.from_lake(settings.lake, folder.name),
+    }
+    return Report(
+        run_id=folder.name,
+        steps=steps,
+        loads=loads,
+        dbt=dict(Counter(status for _, status in dbt)),
+        dbt_failures=[name for name, status in dbt if status not in _GOOD],
+        finished_at=datetime.now(UTC),
+    )
+
+
+def dbt_results(target: Path, since: float) -> list[tuple[str, str]]:
+    """The name and status of each dbt node and each source's freshness.
+
+    Args:
+        target: dbt's target folder, with `run_results.json` and `sources.json`
+            (https://docs.getdbt.com/reference/artifacts/dbt-artifacts).
+        since: Unix time; an older file belongs to another run and does not count.
+    """
+    results = []
+    for name in ("run_results.json", "sources.json"):
+        file = target / name
+        if file.is_file() and file.stat().st_mtime >= since:
+            results += [
+                (result["unique_id"], result["status"])
+                for result in json.loads(file.read_text())["results"]
+            ]
+    return results
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write the report for machines, as `report.json` in the run's folder."""
+    (folder / "report.json").write_text(json.dumps(as_json(report), indent=2) + "\n")
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report as JSON types: times in ISO 8601, durations in seconds."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(report), default=str))
+    return plain | {"succeeded": report.succeeded}
+
+
+def show(report: Report) -> None:
+    """Print the report for people."""
+    # A log has no width of its own; the table must not be cut there.
+    terminal = Console()
+    console = terminal if terminal.is_terminal else Console(width=120)
+    console.print(_loads_table(report))
+    dbt = ", ".join(f"{count} {status}" for status, count in sorted(report.dbt.items()))
+    console.print(f"dbt: {dbt or 'did not run'}")
+    for name in report.dbt_failures:
+        console.print(f"  [red]failed[/] {name}")
+    for step in report.steps:
+        if not step.succeeded:
+            console.print(f"[red]FAILED[/] {step.name}: {step.log}")
+    console.print(
+        f"docs site  {DOCS_SITE}\n"
+        "database   make psql, then: select * from marts.fct_club_distances limit 10;\n"
+        "stack      make status, make down\n"
+        f"run        {report.run_id}, {'succeeded' if report.succeeded else 'FAILED'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _loads_table(report: Report) -> Table:
+    table = Table(title="Run report", title_justify="left")
+    table.add_column("stream")
+    table.add_column("destination")
+    for title in ("read", "committed", "rejected", "seconds", "reflects the source of"):
+        table.add_column(title, justify="right")
+    table.add_column("schema changes")
+    for destination, loads in report.loads.items():
+        for load in loads:
+            table.add_row(
+                load.table_name,
+                destination,
+                f"{load.rows_read:,}",
+                f"{load.rows_committed:,}",
+                f"{load.rows_rejected:,}",
+                f"{load.seconds:.1f}",
+                _age(load.source_time, report.finished_at),
+                ", ".join(json.loads(load.schema_changes or "[]")),
+            )
+        table.add_section()
+    for destination, loads in report.loads.items():
+        table.add_row("all", destination, *_totals(loads))
+    return table
+
+
+def _totals(loads: Iterable[StreamLoad]) -> list[str]:
+    listed = list(loads)
+    return [
+        f"{sum(load.rows_read for load in listed):,}",
+        f"{sum(load.rows_committed for load in listed):,}",
+        f"{sum(load.rows_rejected for load in listed):,}",
+    ]
+
+
+def _age(moment: datetime | None, now: datetime) -> str:
+    """How long ago, in words; a tap that gives no source time has none."""
+    if moment is None:
+        return "not stated"
+    return f"{timedelta(seconds=round((now - moment).total_seconds()))} ago"
