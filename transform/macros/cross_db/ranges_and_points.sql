@@ -1,0 +1,41 @@
+{#
+  Bounds of a range, NULL where it is unbounded or empty. The lake holds ranges and points as the
+  text that PostgreSQL prints, so an engine without such types reads them from that.
+
+  Args:
+    column: name of the range column.
+    type: type of its bounds.
+#}
+{% macro range_start(column, type) -%}
+  {{ return(adapter.dispatch('range_start', 'trackman')(column, type)) }}
+{%- endmacro %}
+
+{% macro postgres__range_start(column, type) -%}
+  cast(lower({{ column }}) as {{ type }})
+{%- endmacro %}
+
+{% macro range_end(column, type) -%}
+  {{ return(adapter.dispatch('range_end', 'trackman')(column, type)) }}
+{%- endmacro %}
+
+{% macro postgres__range_end(column, type) -%}
+  cast(upper({{ column }}) as {{ type }})
+{%- endmacro %}
+
+
+{# First and second coordinate of a point. #}
+{% macro point_x(column) -%}
+  {{ return(adapter.dispatch('point_x', 'trackman')(column)) }}
+{%- endmacro %}
+
+{% macro postgres__point_x(column) -%}
+  {{ column }}[0]
+{%- endmacro %}
+
+{% macro point_y(column) -%}
+  {{ return(adapter.dispatch('point_y', 'trackman')(column)) }}
+{%- endmacro %}
+
+{% macro postgres__point_y(column) -%}
+  {{ column }}[1]
+{%- endmacro %}

@@ -1,0 +1,4 @@
+{# The time of a snapshot with its zone, as all times here; dbt's own on Postgres has none. #}
+{% macro postgres__snapshot_get_time() -%}
+  {{ current_timestamp() }}
+{%- endmacro %}

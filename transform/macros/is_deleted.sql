@@ -1,0 +1,14 @@
+{#
+  Whether a row of a source table is gone: deleted for good in the source, as the loader found, or
+  marked as deleted by the application.
+
+  Args:
+    soft: whether the application marks rows of this table, in the column deleted_at.
+#}
+{% macro is_deleted(soft) -%}
+  {%- if soft -%}
+    (_sdc_deleted_at is not null or deleted_at is not null)
+  {%- else -%}
+    (_sdc_deleted_at is not null)
+  {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,35 @@
+with source as (
+
+    select * from {{ current_rows(source('trackman_backend', 'sessions'), key=['session_id']) }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        session_id,
+        player_id,
+        bay_id,
+        -- attributes
+        session_type,
+        ball_type,
+        temperature,
+        cast(humidity as integer) as humidity,
+        air_pressure,
+        cast(stroke_count as integer) as counted_strokes,
+        -- times
+        started_at,
+        ended_at,
+        local_started_at,
+        created_at,
+        updated_at,
+        -- loading
+        {{ is_deleted(soft=true) }} as is_deleted,
+        _sdc_sequence,
+        _sdc_batched_at
+    from source
+
+)
+
+select * from renamed

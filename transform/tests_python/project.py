@@ -1,0 +1,87 @@
+"""The dbt project, run as a program against a database of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PROJECT = Path(__file__).resolve().parents[1]
+ROOT = PROJECT.parent
+
+
+def executable() -> Path:
+    """The dbt that Meltano runs, or the one of this environment.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    meltanos = ROOT / ".meltano" / "utilities" / "dbt-db" / "venv" / "bin" / "dbt"
+    found = shutil.which("dbt")
+    candidates = [
+        meltanos,
+        Path(sys.executable).with_name("dbt"),
+        *([Path(found)] if found else []),
+    ]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    raise FileNotFoundError("no dbt found: run `make install`")
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """dbt with this project and a database.
+
+    Attributes:
+        url: of the database, with user and password.
+        target: folder for what dbt writes.
+    """
+
+    url: str
+    target: Path
+
+    def run(
+        self, *arguments: str, timeout: float = 300, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; more environment variables may be given."""
+        address = urlsplit(self.url)
+        environment = os.environ | {
+            "DBT_PROJECT_DIR": str(PROJECT),
+            "DBT_PROFILES_DIR": str(PROJECT),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.target / "logs"),
+            "DBT_USE_COLORS": "false",
+            "DATAENGINEERING_DB_HOST": address.hostname or "",
+            "DATAENGINEERING_DB_PORT": str(address.port or 5432),
+            "DATAENGINEERING_DB_DATABASE": address.path.lstrip("/"),
+            "DATAENGINEERING_DB_USER": address.username or "",
+            "DATAENGINEERING_DB_PASSWORD": address.password or "",
+        }
+        return subprocess.run(
+            [executable(), *arguments],
+            env=environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def succeed(self, *arguments: str, timeout: float = 300, **variables: str) -> str:
+        """Run a command that must succeed, and return its output."""
+        done = self.run(*arguments, timeout=timeout, **variables)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def manifest(self) -> dict[str, Any]:
+        """What the last command knew of the project."""
+        manifest: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
+        return manifest
