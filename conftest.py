@@ -1,0 +1,86 @@
+"""What every test may use: real servers, on ports and in folders of their own.
+
+One stack serves the whole session, beside any that runs on this machine; a watcher stops it even
+if this process is killed. Each test that asks gets an empty database, or an empty namespace of
+the lake.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from orchestrate.local_stack import postgres, stack
+from orchestrate.local_stack.settings import DEFAULTS, StackSettings
+from psycopg import sql
+
+from tests.servers import Lake, stack_environment
+
+_names = itertools.count(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _developers_environment_is_hidden() -> Iterator[None]:
+    """Tests see none of the developer's settings: neither addresses nor credentials."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name in DEFAULTS or name.startswith(("AWS_", "PG", "MELTANO_", "DBT_", "TAP_")):
+                patch.delenv(name)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSettings]:
+    """A stack for the session; the roles of its databases are superusers, as tests need."""
+    directory = tmp_path_factory.mktemp("stack")
+    settings = StackSettings.from_environment(stack_environment(directory))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "_ROLE_ATTRIBUTES", "LOGIN SUPERUSER")
+        try:
+            stack.up(settings, print, stop_with=os.getpid())
+            yield settings
+        finally:
+            stack.down(settings, print)
+
+
+@pytest.fixture(scope="session")
+def make_database(session_stack: StackSettings) -> Callable[[], str]:
+    """Creates an empty database and returns its URL; its user is a superuser."""
+
+    def create() -> str:
+        name = f"test_{next(_names)}"
+        with psycopg.connect(session_stack.backend.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return session_stack.backend.url.rpartition("/")[0] + "/" + name
+
+    return create
+
+
+@pytest.fixture
+def postgres_url(make_database: Callable[[], str]) -> str:
+    """The URL of an empty database of the test's own."""
+    return make_database()
+
+
+@pytest.fixture
+def lake(session_stack: StackSettings) -> Lake:
+    """An empty namespace of the session's lake, and target-s3's settings for it."""
+    found = session_stack.lake
+    return Lake(
+        settings={
+            "catalog_type": "rest",
+            "catalog_uri": found.catalog_uri,
+            "catalog_credential": f"{found.access_key_id}:{found.secret_access_key}",
+            "warehouse": found.warehouse,
+            "namespace": f"test_{next(_names)}",
+            "s3_endpoint_url": found.s3_endpoint,
+            "aws_access_key_id": found.access_key_id,
+            "aws_secret_access_key": found.secret_access_key,
+            "aws_region": found.region,
+        },
+        catalog_properties=found.catalog_properties(),
+    )

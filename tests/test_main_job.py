@@ -1,0 +1,108 @@
+"""`make run` from a fresh copy: rows arrive in both destinations, exactly, and only once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.project import Project
+
+STREAMS = 14
+
+
+def report(project: Project) -> dict[str, Any]:
+    return json.loads((project.newest_run() / "report.json").read_text())
+
+
+def assert_all_equal(project: Project) -> dict[str, int]:
+    """Source, database and lake agree on every table; returns the count of rows of each."""
+    compared = project.python("orchestrate.compare", "--json")
+    tables = [json.loads(line) for line in compared.stdout.splitlines()]
+    assert [t for t in tables if not t["equal"]] == []
+    assert compared.returncode == 0, compared.stdout
+    assert len(tables) >= STREAMS
+    return {t["table"]: t["source"] for t in tables}
+
+
+def test_first_run_makes_all_three_equal(project: Project) -> None:
+    rows = assert_all_equal(project)
+    assert rows["strokes"] >= 200_000
+
+
+def test_rule_37_every_run_ends_with_a_table_of_streams_and_row_counts(project: Project) -> None:
+    printed = (project.root / ".local" / "first-run.txt").read_text()
+    assert "Run report" in printed
+    for destination in ("dataengineering-db", "trackman-lake"):
+        for table in ("strokes", "round_holes", "bookings"):
+            line = next(x for x in printed.splitlines() if table in x and destination in x)
+            assert "ago" in line
+    assert "static_index.html" in printed
+    with project.source() as source:
+        (strokes,) = source.execute("select count(*) from strokes").fetchone() or (0,)
+    assert f"{strokes:,}" in printed
+
+
+def test_second_run_moves_no_row(project: Project) -> None:
+    before = report(project)["run_id"]
+    second = project.run("make", "run")
+    assert second.returncode == 0, second.stdout[-3000:]
+    found = report(project)
+    assert found["run_id"] > before
+    for destination, loads in found["loads"].items():
+        assert len(loads) >= STREAMS, destination
+        assert [load for load in loads if load["rows_committed"]] == []
+    assert_all_equal(project)
+
+
+def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(project: Project) -> None:
+    with project.source() as source:
+        (deleted,) = source.execute(
+            "select count(*) from strokes where deleted_at is not null"
+        ).fetchone() or (0,)
+        (bookings,) = source.execute("select max(booking_id) from bookings").fetchone() or (0,)
+        known = {row[0] for row in source.execute("select booking_id from bookings")}
+    written = project.run("make", "simulate", "SECONDS=30")
+    assert written.returncode == 0, written.stdout
+    with project.source() as source:
+        (now_deleted,) = source.execute(
+            "select count(*) from strokes where deleted_at is not null"
+        ).fetchone() or (0,)
+        purged = known - {row[0] for row in source.execute("select booking_id from bookings")}
+    assert now_deleted > deleted, "the trickle made no soft delete, so this test shows nothing"
+    assert purged, "the trickle made no hard delete, so this test shows nothing"
+    run = project.run("make", "run")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert_all_equal(project)
+    with project.database() as database:
+        marked = database.execute(
+            "select count(*) from raw.bookings where booking_id = any(%s) "
+            "and _sdc_deleted_at is not null",
+            (sorted(purged),),
+        ).fetchone()
+        (copied,) = database.execute(
+            "select count(*) from raw.strokes where deleted_at is not null"
+        ).fetchone() or (0,)
+    assert marked == (len(purged),)
+    assert copied == now_deleted
+    assert bookings > 0
+
+
+def test_schema_drift_is_followed_and_reported(project: Project) -> None:
+    drift = project.run(
+        "make", "simulate", "SECONDS=3", "ARGS=--add-column --widen-type --add-table"
+    )
+    assert drift.returncode == 0, drift.stdout
+    run = project.run("make", "run")
+    assert run.returncode == 0, run.stdout[-3000:]
+    rows = assert_all_equal(project)
+    assert len(rows) == STREAMS + 1
+    for loads in report(project)["loads"].values():
+        changes = " ".join(load["schema_changes"] for load in loads)
+        assert "added column" in changes
+        assert "widened" in changes
+
+
+def test_a_job_works_by_itself(project: Project) -> None:
+    for job in ("backend-to-db", "backend-to-lake"):
+        assert project.meltano("run", job).returncode == 0
