@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from orchestrate.local_stack import postgres, stack
-from orchestrate.local_stack.settings import DEFAULTS, StackSettings
 from psycopg import sql
 
+from orchestrate.local_stack import postgres, stack
+from orchestrate.local_stack.settings import DEFAULTS, StackSettings
 from tests.servers import Lake, stack_environment
 
 _names = itertools.count(1)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import List, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "plugins" / "requirements"
@@ -28,7 +29,7 @@ class SetUpError(Exception):
     """The environment cannot be built; the text is the one line to show."""
 
 
-def check_python(version: tuple) -> None:
+def check_python(version: "Tuple[int, ...]") -> None:
     """Refuse an interpreter older than the oldest supported one.
 
     Args:
@@ -45,7 +46,7 @@ def check_python(version: tuple) -> None:
         )
 
 
-def digest(files: list) -> str:
+def digest(files: List[Path]) -> str:
     """Digest of the contents of `files` and of the interpreter's version, as hex."""
     total = hashlib.sha256(repr(tuple(sys.version_info[:3])).encode())
     for file in files:
@@ -53,7 +54,7 @@ def digest(files: list) -> str:
     return total.hexdigest()
 
 
-def run_step(what: str, command: list) -> None:
+def run_step(what: str, command: List[str]) -> None:
     """Run one command quietly, with a line before and after.
 
     Args:
@@ -64,7 +65,7 @@ def run_step(what: str, command: list) -> None:
         SetUpError: the command failed; carries the last lines it printed.
     """
     started = time.monotonic()
-    result = subprocess.run(  # noqa: S603
+    result = subprocess.run(
         command,
         cwd=str(ROOT),
         stdin=subprocess.DEVNULL,
@@ -79,7 +80,7 @@ def run_step(what: str, command: list) -> None:
     print(f"  {what:<44} {time.monotonic() - started:5.1f} s", flush=True)
 
 
-def build_environment(venv: Path, lock: Path, extra: list) -> bool:
+def build_environment(venv: Path, lock: Path, extra: List[Tuple[str, List[str]]]) -> bool:
     """Build `venv` from `lock` unless its stamp says it was.
 
     Args:
@@ -94,7 +95,7 @@ def build_environment(venv: Path, lock: Path, extra: list) -> bool:
     Raises:
         SetUpError: see `run_step`.
     """
-    wanted = digest([LOCKS / "uv.txt", LOCKS / "build.txt", lock] + package_files())
+    wanted = digest([LOCKS / "uv.txt", LOCKS / "build.txt", lock, *package_files()])
     stamp = venv / STAMP
     if stamp.is_file() and stamp.read_text() == wanted:
         return False
@@ -111,7 +112,7 @@ def build_environment(venv: Path, lock: Path, extra: list) -> bool:
     return True
 
 
-def package_files() -> list:
+def package_files() -> List[Path]:
     """The project files of our own packages: a changed dependency or script rebuilds."""
     return sorted((ROOT / "plugins").glob("*/pyproject.toml"))
 
@@ -137,10 +138,10 @@ def write_dotenv() -> None:
         shutil.copyfile(str(ROOT / ".env.example"), str(target))
 
 
-def main(arguments: list) -> int:
+def main(arguments: List[str]) -> int:
     """Build the environment named by the first argument; returns the exit status."""
     try:
-        check_python(sys.version_info)
+        check_python(sys.version_info[:3])
         if arguments == ["run"]:
             venv = ROOT / ".venv"
             build_environment(venv, LOCKS / "project.txt", [])

@@ -22,7 +22,10 @@ from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import LakeSettings, StackSettings
 
 # Values must print alike on both servers, whatever their defaults.
-_SESSION = "-c work_mem=256MB -c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1"
+_SESSION = (
+    "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1 "
+    "-c work_mem=256MB"
+)
 
 _TABLES = """
     select c.relname,
@@ -155,24 +158,24 @@ def _lake_content(
 
 def _lake_versions(settings: LakeSettings, table: SourceTable) -> Iterator[bytes] | None:
     """All versions of a table's rows in the lake as CSV; None if there is no such table."""
-    from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - a second of imports
-    from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
+    from pyiceberg.catalog import load_catalog
+    from pyiceberg.exceptions import NoSuchTableError
 
     catalog = load_catalog("lake", **settings.catalog_properties())
     try:
         lake_table = catalog.load_table(("raw", table.name))
     except NoSuchTableError:
         return None
-    columns = [*table.columns, "_sdc_sequence", "_sdc_deleted_at"]
+    columns = (*table.columns, "_sdc_sequence", "_sdc_deleted_at")
     # The scan returns the columns in the order of the table, whatever was asked for.
     batches = lake_table.scan(selected_fields=columns).to_arrow_batch_reader()
-    return (_as_csv(batch.select(columns)) for batch in batches)
+    return (_as_csv(batch.select(list(columns))) for batch in batches)
 
 
 def _as_csv(batch: object) -> bytes:
     """An Arrow record batch in the CSV that COPY reads: NULL is an empty field, bytes are hex."""
-    import pyarrow as pa  # noqa: PLC0415 - see above
-    from pyarrow import csv  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow import csv
 
     assert isinstance(batch, pa.RecordBatch)  # noqa: S101 - for the type checker
     columns = [

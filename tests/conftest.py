@@ -31,6 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 # What a new user's shell has: a path, a locale, and how to reach the package index.
+_KEPT_PREFIXES = ("PIP_", "UV_", "http", "HTTP", "no_", "NO_")
 _KEPT = [
     "PATH",
     "LANG",
@@ -38,5 +39,5 @@ _KEPT = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE",
-    *(name for name in os.environ if name.startswith(("PIP_", "UV_", "http", "HTTP", "no_", "NO_"))),
+    *(name for name in os.environ if name.startswith(_KEPT_PREFIXES)),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
 from orchestrate.local_stack.settings import StackSettings
 
 ROOT = Path(__file__).resolve().parent.parent

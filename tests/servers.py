@@ -44,7 +44,7 @@ class Lake:
     settings: dict[str, Any]  # of target-s3
     catalog_properties: dict[str, str]
 
-    def catalog(self) -> Any:  # noqa: ANN401 - pyiceberg is imported only by those who ask
+    def catalog(self) -> Any:
         from pyiceberg.catalog import load_catalog
 
         return load_catalog("lake", **self.catalog_properties)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,8 @@ def fingerprint(project: Project) -> Any:
         strokes = database.execute(
             "select count(*), max(_sdc_sequence) from raw.strokes"
         ).fetchone()
-    states = [
-        project.meltano("state", "get", f"local:tap-trackman-backend-to-{target}").stdout
-        for target in ("target-dataengineering-db", "target-trackman-lake")
-    ]
+    with sqlite3.connect(project.root / ".meltano" / "meltano.db") as meltano:
+        states = meltano.execute("select * from state order by state_id").fetchall()
     return logged, strokes, states
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def test_rule_38_no_secret_in_any_file_log_or_process_list(project: Project) -> 
 
     def watch_process_list() -> None:
         while not over.wait(0.1):
-            listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True)
+            listed = subprocess.run(
+                ["ps", "-eo", "args"], check=True, capture_output=True, text=True
+            )
             seen.update(secret for secret in SECRETS.values() if secret in listed.stdout)
 
     watcher = threading.Thread(target=watch_process_list)
@@ -48,26 +50,26 @@ def test_rule_38_no_secret_in_any_file_log_or_process_list(project: Project) -> 
     assert credentials.stat().st_mode & 0o077 == 0
     found = [
         (path, name)
-        for folder in (project.root, project.environment["HOME"])
-        for path in files_below(str(folder))
+        for folder in (project.root, Path(project.environment["HOME"]))
+        for path in files_below(folder)
         for name, secret in SECRETS.items()
         if secret.encode() in read(path)
     ]
     assert found == []
 
 
-def files_below(folder: str) -> list[str]:
+def files_below(folder: Path) -> list[Path]:
+    """Every file but those of installed packages and of the package cache."""
+    installed = {".venv", "venv", "uv", "archive-v0"}
     return [
-        os.path.join(where, name)
-        for where, _, names in os.walk(folder)
-        for name in names
-        if "/.venv/" not in where and "/venv/" not in where and "/uv/" not in where
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not installed & set(path.relative_to(folder).parts)
     ]
 
 
-def read(path: str) -> bytes:
+def read(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
+        return path.read_bytes()
+    except FileNotFoundError:  # a file that came and went
         return b""

@@ -73,14 +73,13 @@ def from_lake(settings: LakeSettings, run_id: str) -> list[StreamLoad]:
     Raises:
         pyiceberg.exceptions.RESTError: the catalog cannot be read.
     """
-    from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - a second of imports
-    from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
-    from pyiceberg.expressions import EqualTo  # noqa: PLC0415
+    from pyiceberg.catalog import load_catalog
+    from pyiceberg.exceptions import NoSuchTableError
 
     catalog = load_catalog("lake", **settings.catalog_properties())
     try:
         table = catalog.load_table("raw.load_log")
     except NoSuchTableError:
         return []
-    rows = table.scan(EqualTo("run_id", run_id), selected_fields=_COLUMNS).to_arrow().to_pylist()
+    rows = table.scan(f"run_id = '{run_id}'", selected_fields=_COLUMNS).to_arrow().to_pylist()
     return sorted((StreamLoad(**row) for row in rows), key=lambda load: load.table_name)

@@ -111,7 +111,7 @@ def show(report: Report) -> None:
             console.print(f"[red]FAILED[/] {step.name}: {step.log}")
     console.print(
         f"docs site  {DOCS_SITE}\n"
-        "database   make psql, then: select * from marts.fct_club_distances limit 10;\n"
+        "database   make psql   (\\dt marts.* lists the tables)\n"
         "stack      make status, make down\n"
         f"run        {report.run_id}, {'succeeded' if report.succeeded else 'FAILED'}",
         highlight=False,

@@ -73,16 +73,19 @@ def run_step(step: Step, folder: Path) -> StepResult:
     log = folder / f"{step.name}.log"
     started_at, started = time.time(), time.monotonic()
     say(step.name, "started")
-    with log.open("w") as file, subprocess.Popen(
-        step.command,
-        cwd=PROJECT_ROOT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            step.command,
+            cwd=PROJECT_ROOT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
         assert process.stdout is not None  # noqa: S101 - for the type checker: stdout is a pipe
         for line in _plain_lines(process.stdout):
             file.write(line + "\n")

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from columnar_singer.types import ColumnType
 
 
+CREATED_TABLE = "created table"
+"""What `open_table` reports of a table that was not there."""
+
+
 class DestinationLostError(UserError):
     """The destination cannot be reached any more: no stream can go on."""
 

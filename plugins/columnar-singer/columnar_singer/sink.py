@@ -12,7 +12,7 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
 from columnar_singer import batch_files, load_log, metadata, records
-from columnar_singer.destination import CommitResult, StreamDestination
+from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
 from columnar_singer.names import table_name
@@ -226,7 +226,7 @@ class ColumnarSink(Sink, StreamDestination):
 
         Raises:
             UserError: The tap read another number of rows than arrived, or none where the table
-                has some.
+                has some; or it goes on from a position while the table is gone.
         """
         if self._has_batch_rows and facts.rows_read not in {None, self._pending_rows}:
             message = (
@@ -244,6 +244,17 @@ class ColumnarSink(Sink, StreamDestination):
                 f"the tap sent the whole stream anew and it has no rows, table "
                 f"'{self.table_name}' has some; if the source is truly empty set "
                 "'allow_empty_full_refresh' to true"
+            )
+            raise UserError(message)
+        if (
+            CREATED_TABLE in self.schema_changes
+            and facts.position_from is not None
+            and not self._is_full_refresh
+        ):
+            message = (
+                f"table '{self.table_name}' is not there, and the state says that the source was "
+                f"read up to {facts.position_from}; to load the stream whole, remove its bookmark "
+                "from the state"
             )
             raise UserError(message)
         self.flush()

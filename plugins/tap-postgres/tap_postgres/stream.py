@@ -264,13 +264,14 @@ class PostgresStream(Stream):
         return Position(value, snapshot.settled(self.table.relations_hash, value), history)
 
     def _sync_full_table(self, snapshot: Snapshot, columns: list[Column]) -> dict[str, Any]:
+        previous = self.stream_state.get("fingerprint")
         fingerprint = self._fingerprint(snapshot, columns)
         rows_read = 0
-        if fingerprint != self.stream_state.get("fingerprint"):
+        if fingerprint != previous:
             self._stream_version = self._initialized_at
             rows_read = self._send(snapshot, columns, None)
             self._write_activate_version_message(self._stream_version)
-        return {"fingerprint": fingerprint, **_facts(snapshot, rows_read, None, None)}
+        return {"fingerprint": fingerprint, **_facts(snapshot, rows_read, previous, fingerprint)}
 
     def _fingerprint(self, snapshot: Snapshot, columns: list[Column]) -> str:
         row = snapshot.connection.execute(queries.fingerprint(self.table, columns)).fetchone()

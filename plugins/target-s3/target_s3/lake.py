@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 from columnar_singer import load_log
+from columnar_singer.destination import CREATED_TABLE
 from columnar_singer.errors import UserError
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import (
@@ -105,7 +106,7 @@ class Lake:
             try:
                 table = self._catalog.load_table(identifier)
             except NoSuchTableError:
-                return self._create_table(identifier, schema), ["created table"]
+                return self._create_table(identifier, schema), [CREATED_TABLE]
             if not table.spec().is_unpartitioned():
                 message = (
                     f"{self.full_name(table_name)} is partitioned by {table.spec()}; target-s3 "
@@ -118,6 +119,11 @@ class Lake:
                     for change in changes:
                         change.apply(update)
             return table, [str(change) for change in changes]
+
+    def drop(self, table: Table) -> None:
+        """Drop a table that this run made and nobody has written to."""
+        with lake_errors(self.settings, f"drop {'.'.join(table.name())}"):
+            self._catalog.drop_table(table.name())
 
     def append(self, table: Table, files: list[DataFile], row: LoadLogRow) -> None:
         """Make files visible, all at once. A concurrent commit is waited for and followed.

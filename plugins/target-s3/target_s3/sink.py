@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from columnar_singer import metadata
-from columnar_singer.destination import CommitResult
+from columnar_singer.destination import CREATED_TABLE, CommitResult
 from columnar_singer.sink import ColumnarSink
 
 from target_s3.columns import lake_name, lake_schema
@@ -44,6 +44,7 @@ class LakeSink(ColumnarSink):
         self._full_name = self._lake.full_name(self.table_name)
         self._table: Table
         self._staged: StagedFiles | None = None
+        self._made_table = False
 
     def open_table(self) -> list[str]:
         """Make the table or change it; rows already staged stay so."""
@@ -61,6 +62,7 @@ class LakeSink(ColumnarSink):
             files = self._staged.close() if self._staged else []
         self._table, changes = self._lake.open_table(self.table_name, schema)
         self._staged = StagedFiles(self._table, self._run_id, files)
+        self._made_table = self._made_table or CREATED_TABLE in changes
         return changes
 
     def last_sequence(self) -> int | None:
@@ -103,6 +105,7 @@ class LakeSink(ColumnarSink):
                 raise
             # From here on the files are the table's: a failure below must not delete them.
             self._forget_staged()
+        self._made_table = False
         self._lake.write_load_log([finished], self._run_id)
         return result
 
@@ -110,6 +113,10 @@ class LakeSink(ColumnarSink):
         """Delete what is staged, as far as possible."""
         if self._staged:
             self._staged.delete()
+        if self._made_table:
+            # An empty table would hide from the next run that the stream's table was gone.
+            self._made_table = False
+            self._lake.drop(self._table)
 
     @property
     def _staged_files(self) -> StagedFiles:
