@@ -34,7 +34,7 @@ psql: install ## open psql on dataengineering-db (ARGS="-c 'select 1'")
 	@$(RUN) -m orchestrate.psql $(ARGS)
 
 docs: install ## write the docs site for analysts, one page
-	@$(RUN) -m orchestrate.run docs
+	@$(RUN) -m orchestrate.run docs && echo "docs site: transform/target/static_index.html"
 
 dev: 
 	@$(PYTHON) orchestrate/bootstrap.py dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,22 @@ class Project:
 
     def meltano(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/meltano", *arguments, **variables)
+
+    def job(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a Meltano job as `make run` does."""
+        return self.run(".venv/bin/python", "-m", "orchestrate.run", name, **variables)
+
+    def states(self) -> list[tuple[Any, ...]]:
+        """What Meltano remembers of each pipeline."""
+        with sqlite3.connect(self.root / ".meltano" / "meltano.db") as meltano:
+            return meltano.execute("select * from state order by state_id").fetchall()
+
+    def set_states(self, states: list[tuple[Any, ...]]) -> None:
+        """Put back what `states` gave."""
+        with sqlite3.connect(self.root / ".meltano" / "meltano.db") as meltano:
+            meltano.execute("delete from state")
+            places = ", ".join("?" * len(states[0]))
+            meltano.executemany(f"insert into state values ({places})", states)
 
     def python(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/python", "-m", module, *arguments)

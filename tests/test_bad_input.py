@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import socket
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +26,7 @@ def fingerprint(project: Project) -> Any:
         strokes = database.execute(
             "select count(*), max(_sdc_sequence) from raw.strokes"
         ).fetchone()
-    with sqlite3.connect(project.root / ".meltano" / "meltano.db") as meltano:
-        states = meltano.execute("select * from state order by state_id").fetchall()
-    return logged, strokes, states
+    return logged, strokes, project.states()
 
 
 @contextmanager
@@ -39,11 +37,18 @@ def nothing_changes(project: Project) -> Iterator[None]:
 
 
 def assert_one_line(output: str, *words: str) -> None:
-    """One line of the output tells all: it has every one of `words`; and no stack trace."""
-    lines = [line for line in output.splitlines() if all(word in line for word in words)]
-    assert lines, f"no line has {words}:\n{output[-3000:]}"
-    assert "Traceback" not in output
+    """One line of the output tells all, having every one of `words`, and there is no other."""
+    telling = [line for line in output.splitlines() if not _IS_PROGRESS.search(line)]
+    assert len(telling) == 1, output[-3000:]
+    assert [word for word in words if word not in telling[0]] == [], telling[0]
     assert SECRET not in output
+
+
+# What is said about any run, and what make adds to a failed command.
+_IS_PROGRESS = re.compile(
+    r"│ (started|FAILED, see|done in|public-\S+: [\d,]+ rows)|"
+    r"^make(\[\d\])?: |^\s+(create|install) "
+)
 
 
 CONNECTIONS = [
@@ -57,9 +62,9 @@ CONNECTIONS = [
     ("variable", "value", "words"),
     [
         ("PASSWORD", SECRET, ["password", "refused"]),
-        ("PORT", "closed", ["no server", "127.0.0.1"]),
-        ("DATABASE", "no_such_db", ["no_such_db", "does not exist"]),
-        ("PORT", "abc", ["port", "abc"]),
+        ("PORT", "closed", ["no PostgreSQL server listens", "127.0.0.1", "'port'"]),
+        ("DATABASE", "no_such_db", ["no_such_db", "no such database", "'database'"]),
+        ("PORT", "abc", ["PORT", "abc", "65535"]),
     ],
     ids=["wrong password", "host down", "unknown database", "malformed port"],
 )
@@ -68,7 +73,7 @@ def test_a_wrong_connection_setting(
 ) -> None:
     value = str(free_ports(1)) if value == "closed" else value
     with nothing_changes(project):
-        run = project.meltano("run", job, **{f"{prefix}_{variable}": value})
+        run = project.job(job, **{f"{prefix}_{variable}": value})
         assert run.returncode != 0
         assert_one_line(run.stdout, *words)
 
@@ -87,7 +92,7 @@ def test_a_wrong_lake_setting(
 ) -> None:
     filled = {k: str(free_ports(1)) if v == "closed" else v for k, v in variables.items()}
     with nothing_changes(project):
-        run = project.meltano("run", "backend-to-lake", **filled)
+        run = project.job("backend-to-lake", **filled)
         assert run.returncode != 0
         assert_one_line(run.stdout, *words)
 
@@ -97,8 +102,7 @@ def test_no_write_permission_in_the_database(project: Project) -> None:
         database.execute("create role onlooker login password 'onlooker'")
     try:
         with nothing_changes(project):
-            run = project.meltano(
-                "run",
+            run = project.job(
                 "backend-to-db",
                 DATAENGINEERING_DB_USER="onlooker",
                 DATAENGINEERING_DB_PASSWORD="onlooker",
@@ -111,10 +115,11 @@ def test_no_write_permission_in_the_database(project: Project) -> None:
 
 
 def test_a_selected_table_that_is_gone(project: Project) -> None:
+    states = project.states()
     with project.source() as source:
         source.execute("alter table club_types rename to club_kinds")
     try:
-        run = project.meltano("run", "backend-to-db")
+        run = project.job("backend-to-db")
         assert run.returncode != 0
         assert_one_line(run.stdout, "club_types")
     finally:
@@ -122,11 +127,11 @@ def test_a_selected_table_that_is_gone(project: Project) -> None:
             source.execute("alter table club_kinds rename to club_types")
     with project.database() as database:
         database.execute("drop table raw.club_kinds")
+    project.set_states(states)  # the renamed table was a stream of its own for a moment
 
 
 def test_a_replication_key_that_is_missing(project: Project) -> None:
-    run = project.meltano(
-        "run",
+    run = project.job(
         "backend-to-db",
         TAP_TRACKMAN_BACKEND__METADATA='{"public-strokes": {"replication-method": "INCREMENTAL",'
         ' "replication-key": "changed_at"}}',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+UV = Path(sys.executable).with_name("uv")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -64,11 +66,19 @@ def test_what_the_readme_promises_is_in_the_makefile() -> None:
 
 
 def test_rule_39_built_packages_hold_neither_keys_nor_tests(tmp_path: Path) -> None:
+    constraint = f"--build-constraint={ROOT / 'plugins/requirements/build.txt'}"
     for package in sorted((ROOT / "plugins").glob("*/pyproject.toml")):
         name = tomllib.loads(package.read_text())["project"]["name"].replace("-", "_")
         subprocess.run(
-            ["uv", "build", "--wheel", "--quiet", "--no-build-isolation", "-o", str(tmp_path)],
-            cwd=package.parent,
+            [
+                UV,
+                "build",
+                "--wheel",
+                "--quiet",
+                f"--out-dir={tmp_path}",
+                constraint,
+                package.parent,
+            ],
             check=True,
         )
         (wheel,) = tmp_path.glob(f"{name}-*.whl")

@@ -1,4 +1,4 @@
-"""Entry point: `python -m orchestrate.run [all|docs]`."""
+"""Entry point: `python -m orchestrate.run [job]`."""
 
 import sys
 

@@ -31,22 +31,22 @@ DESTINATIONS = ("DATAENGINEERING_DB", "TRACKMAN_LAKE")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the main job, or its docs step alone.
+    """Run the main job, or one Meltano job alone.
 
     Args:
-        arguments: `all` (the default) or `docs`.
+        arguments: Nothing, or a job of `orchestrate/jobs.meltano.yml`.
 
     Returns:
         0 if every step succeeded, else 1.
     """
     parser = argparse.ArgumentParser(prog="python -m orchestrate.run", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["all", "docs"], default="all")
-    what = parser.parse_args(arguments).what
+    parser.add_argument("job", nargs="?", help="a Meltano job; left out: the whole main job")
+    job = parser.parse_args(arguments).job
     environment.load()
     try:
         settings = StackSettings.from_environment()
         with single_run(settings.directory):
-            return run_docs(settings) if what == "docs" else run_all(settings)
+            return run_job(settings, job) if job else run_all(settings)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
@@ -113,9 +113,6 @@ def run_all(settings: StackSettings) -> int:
     return 0 if finished.succeeded else 1
 
 
-def run_docs(settings: StackSettings) -> int:
-    """Write the docs site of what was built before; returns the exit status."""
-    result = run_step(Step.job("docs"), new_run(settings))
-    if result.succeeded:
-        print(f"docs site: {report.DOCS_SITE}")
-    return 0 if result.succeeded else 1
+def run_job(settings: StackSettings, job: str) -> int:
+    """Run one job on the stack as it is; returns the exit status."""
+    return 0 if run_step(Step.job(job), new_run(settings)).succeeded else 1

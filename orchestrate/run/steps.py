@@ -25,6 +25,9 @@ _PROGRESS = re.compile(
     r"refused|cannot|no such|does not exist|invalid settings|listens"
 )
 
+# What Meltano adds after a plugin has told in a line what is wrong.
+_ECHOES = ("Cannot start plugin", "Extractor failed", "Loader failed", "Block run completed")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -87,10 +90,13 @@ def run_step(step: Step, folder: Path) -> StepResult:
         ) as process,
     ):
         assert process.stdout is not None  # noqa: S101 - for the type checker: stdout is a pipe
+        last_shown = None
         for line in _plain_lines(process.stdout):
             file.write(line + "\n")
-            if shown := worth_showing(line):
+            shown = worth_showing(line)
+            if shown and shown != last_shown:  # Meltano repeats a plugin's last words
                 say(step.name, shown)
+                last_shown = shown
     seconds = time.monotonic() - started
     succeeded = process.returncode == 0
     say(step.name, f"done in {seconds:.1f} s" if succeeded else f"FAILED, see {log}")
@@ -108,6 +114,8 @@ def worth_showing(line: str) -> str | None:
     """
     found = _PREFIX.match(line)
     text = _DBT_TIME.sub("", found["text"] if found else line)
+    if text.startswith(_ECHOES):
+        return None
     is_error = found is not None and found["level"] in {"error", "critical"}
     return text if is_error or _PROGRESS.search(text) else None
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_PORT = 5432
+HIGHEST_PORT = 65535
 CONNECT_TIMEOUT_SECONDS = 10
 # A connection cut without a word (a NAT that forgot it, a failed-over server) is noticed after
 # about a minute instead of the two hours that Linux takes.
@@ -28,9 +29,10 @@ CONNECTION_SETTINGS: tuple[th.Property[Any], ...] = (
     th.Property("host", th.StringType, required=True, description="Name or address of the server."),
     th.Property(
         "port",
-        th.IntegerType(minimum=1, maximum=65535),
+        # A runner that fills settings from variables gives text; `from_config` reads both.
+        th.CustomType({"type": ["integer", "string"]}),
         default=DEFAULT_PORT,
-        description="Port of the server.",
+        description="Port of the server, 1 to 65535.",
     ),
     th.Property("user", th.StringType, required=True, description="Role to log in as."),
     th.Property(
@@ -67,7 +69,7 @@ class PostgresConnection:
             The connection.
 
         Raises:
-            UserError: A setting that has no default is missing.
+            UserError: A setting that has no default is missing, or the port is none.
         """
         missing = [name for name in ("host", "user", "database") if not config.get(name)]
         if missing:
@@ -78,7 +80,7 @@ class PostgresConnection:
             host=config["host"],
             user=config["user"],
             database=config["database"],
-            port=config.get("port") or DEFAULT_PORT,
+            port=_port(config.get("port") or DEFAULT_PORT),
             password=config.get("password"),
         )
 
@@ -150,3 +152,11 @@ class PostgresConnection:
             f"cannot connect to PostgreSQL ({at}, {who}): {reason}; check the settings 'host', "
             "'port', 'user', 'password' and 'database'"
         )
+
+
+def _port(value: int | str) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= HIGHEST_PORT):
+        message = f"the setting 'port' is {value!r}; give a number from 1 to {HIGHEST_PORT}"
+        raise UserError(message)
+    return int(text)

@@ -120,6 +120,13 @@ class TapPostgres(Tap):
         if self.state:
             self.state_writer.write_state(self.state)
         failed = self._report_missing_streams()
+        if not self.selected_streams and not failed:
+            message = (
+                f"no stream is selected; {len(self.streams)} tables are there in "
+                f"{self.settings.connection}: correct the selection, or the setting "
+                "'filter_schemas' if it leaves the tables out"
+            )
+            raise UserError(message)
         try:
             # Outside of any stream: if the server is not there, none of them is at fault.
             _ = self.snapshot

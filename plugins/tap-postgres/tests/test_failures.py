@@ -41,7 +41,8 @@ def run_command(
         ({"database": "not_there"}, "no such database"),
         ({"port": 1}, "no PostgreSQL server listens"),
         ({"host": "not-there.invalid"}, "correct the setting 'host'"),
-        ({"port": 70000}, "70000 is greater than the maximum of 65535"),
+        ({"port": 70000}, "'port' is 70000; give a number from 1 to 65535"),
+        ({"port": "abc"}, "'port' is 'abc'; give a number from 1 to 65535"),
         ({"password": ["s3cret-wrong"]}, "the value of 'password' is not valid"),
         ({"filter_schemas": []}, "empty list"),
         (
