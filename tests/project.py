@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -62,9 +63,10 @@ class Project:
     def python(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/python", "-m", module, *arguments)
 
-    def newest_run(self) -> Path:
-        """The folder of the latest run: its logs and report."""
-        return max((Path(self.environment["LOCAL_STACK_DIR"]) / "runs").iterdir())
+    def newest_report(self) -> dict[str, Any]:
+        """What the latest `make run` reported."""
+        runs = Path(self.environment["LOCAL_STACK_DIR"]) / "runs"
+        return json.loads(max(runs.glob("*/report.json")).read_text())
 
     def source(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.settings.backend.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import threading
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.project import Project
 
+# Made anew each time: this file itself is in the folder that is searched.
 SECRETS = {
-    "TRACKMAN_BACKEND_PASSWORD": "s3cret-of-the-source",
-    "DATAENGINEERING_DB_PASSWORD": "s3cret-of-the-database",
-    "TRACKMAN_LAKE_SECRET_ACCESS_KEY": "s3cret-of-the-lake",
+    name: secrets.token_hex(16)
+    for name in (
+        "TRACKMAN_BACKEND_PASSWORD",
+        "DATAENGINEERING_DB_PASSWORD",
+        "TRACKMAN_LAKE_SECRET_ACCESS_KEY",
+    )
 }
 
 

@@ -60,8 +60,8 @@ def _first_line(error: BaseException) -> str:
 def run_plugin(plugin: type[PluginBase]) -> NoReturn:
     """Run a plugin's command line: the console script of a tap or target.
 
-    Whatever fails ends as one line on stderr and exit status 1. With the log level `debug`
-    (`LOGLEVEL` or `<PLUGIN>_LOGLEVEL`) the traceback follows.
+    Whatever fails ends as one line on stderr, `error: …`, and exit status 1. With the log level
+    `debug` (`LOGLEVEL` or `<PLUGIN>_LOGLEVEL`) the traceback follows.
 
     Args:
         plugin: The tap or target class.
@@ -78,7 +78,7 @@ def run_plugin(plugin: type[PluginBase]) -> NoReturn:
     except Exception as error:
         # Critical, so that no log level can hide why the run failed.
         plugin.logger.critical(
-            "%s", one_line(error), exc_info=plugin.logger.isEnabledFor(logging.DEBUG)
+            "error: %s", one_line(error), exc_info=plugin.logger.isEnabledFor(logging.DEBUG)
         )
         sys.exit(EXIT_FAILURE)
     sys.exit(status if isinstance(status, int) else 0)
