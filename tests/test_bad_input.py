@@ -47,7 +47,8 @@ def assert_one_line(output: str, *words: str) -> None:
 
 # What is said about any run, and what make adds to a failed command.
 _IS_PROGRESS = re.compile(
-    r"│ (started|FAILED, see|done in|public-\S+: [\d,]+ rows|\d+ of \d+ selected streams failed)|"
+    r"│ (started|FAILED, see|done in|public-\S+: [\d,]+ rows)|"
+    r"│ error: \d+ of \d+ selected streams failed: |"
     r"^make(\[\d\])?: |^\s+(create|install) "
 )
 

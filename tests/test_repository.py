@@ -100,3 +100,26 @@ def test_no_workflow_has_rights_it_does_not_need_or_an_action_that_can_move() ->
         assert workflow["permissions"] == {}, file.name
         for used in re.findall(r"uses: (\S+)", file.read_text()):
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used), used
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows"],
+        ["check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
+        ["zizmor", "--offline", "--quiet", ".github"],
+    ],
+    ids=["workflows", "dependabot", "zizmor"],
+)
+def test_the_workflows_are_valid_and_safe(check: list[str]) -> None:
+    program, *arguments = check
+    if arguments[-1] == ".github/workflows":
+        arguments[-1:] = sorted(str(file) for file in (ROOT / arguments[-1]).glob("*.yml"))
+    checked = subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
