@@ -67,7 +67,10 @@ def copy_statement(table: sql.Identifier, columns: Sequence[str]) -> sql.Compose
 def _hex(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Give bytes in the hex format of bytea, since CSV is text."""
     chunks = [
-        pa.array([None if value is None else f"\\x{value.hex()}" for value in chunk.to_pylist()])
+        pa.array(
+            [None if value is None else f"\\x{value.hex()}" for value in chunk.to_pylist()],
+            pa.string(),  # a chunk of NULLs alone would have a type of its own
+        )
         for chunk in column.chunks
     ]
     return pa.chunked_array(chunks, pa.string())

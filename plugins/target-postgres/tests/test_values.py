@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import psycopg
+import pyarrow as pa
 import pytest
 from columnar_singer.errors import UserError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from target_postgres.copy_csv import to_csv
 
 UUID = "3b241101-e2bb-4255-8caf-4136c566a962"
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123456)
@@ -251,3 +253,8 @@ def test_foreign_tap_without_datatypes(loaded, stream):
         (1, 1.25, "2026-01-01 00:00:00+00", ["a"], "x", "7"),
         (2, None, None, None, None, None),
     ]
+
+
+def test_bytes_of_which_one_chunk_is_all_null():
+    chunks = pa.chunked_array([pa.array([b"\x00"]), pa.array([None], pa.binary())])
+    assert to_csv(pa.table({"v": chunks})).to_pybytes() == b'"\\x00"\n\n'
