@@ -17,19 +17,15 @@ from pyiceberg.exceptions import (
     NoSuchTableError,
     ValidationException,
 )
-from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
-from pyiceberg.table import ALWAYS_TRUE
 
 from target_s3.columns import lake_schema, plan_changes
 from target_s3.errors import lake_errors
+from target_s3.reading import scan
 from target_s3.staging import COMPRESSION, TARGET_FILE_BYTES, StagedFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from columnar_singer.load_log import LoadLogRow
     from pyiceberg.catalog import Catalog
-    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
@@ -201,31 +197,6 @@ class Lake:
             return self._catalog.create_table_if_not_exists(
                 identifier, schema, properties=TABLE_PROPERTIES
             )
-
-
-def scan(
-    table: Table, columns: list[str], row_filter: str | BooleanExpression = ALWAYS_TRUE
-) -> Iterator[pa.Table]:
-    """Read columns of a table's current snapshot.
-
-    One file after the other: pyiceberg's own readers keep all of them in memory.
-
-    Args:
-        table: The table.
-        columns: Names of the columns.
-        row_filter: Which rows; all by default.
-
-    Yields:
-        Rows with the columns in the order given; at least one table, be it empty.
-    """
-    plan = table.scan(row_filter=row_filter, selected_fields=tuple(columns))
-    projection = plan.projection()
-    reader = ArrowScan(table.metadata, table.io, projection, plan.row_filter)
-    schema = schema_to_pyarrow(projection, include_field_ids=False)
-    yield schema.empty_table().select(columns)
-    for task in plan.plan_files():
-        for batch in reader.to_record_batches([task]):
-            yield pa.Table.from_batches([batch]).cast(schema).select(columns)
 
 
 def _append(table: Table, files: list[DataFile], summary: dict[str, str]) -> None:

@@ -1,0 +1,95 @@
+"""Rows of data files, read a little at a time.
+
+pyiceberg's own readers, and Arrow's datasets below them, hold whole files in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
+from pyiceberg.manifest import FileFormat
+from pyiceberg.table import ALWAYS_TRUE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import FileScanTask, Table
+
+READ_ROWS = 64 * 1024
+_BUFFER_BYTES = 1024 * 1024
+"""What is read from S3 at once of each column."""
+
+_FIELD_ID = b"PARQUET:field_id"
+
+
+def scan(table: Table, columns: list[str]) -> Iterator[pa.Table]:
+    """Read columns of a table's current snapshot.
+
+    Args:
+        table: The table.
+        columns: Names of the columns.
+
+    Yields:
+        Rows with the columns in the order given; at least one table, be it empty.
+    """
+    plan = table.scan(selected_fields=tuple(columns))
+    projection = plan.projection()
+    yield schema_to_pyarrow(projection, include_field_ids=False).empty_table().select(columns)
+    for task in plan.plan_files():
+        for rows in _read_task(table, task, projection):
+            yield rows.select(columns)
+
+
+def read_file(io: FileIO, file: DataFile, projection: Schema) -> Iterator[pa.Table]:
+    """Read a Parquet file that has no deletes.
+
+    Args:
+        io: Where it lies.
+        file: The file.
+        projection: The columns wanted. They are found by their field ids; one that the file does
+            not have is NULL, one that was widened since is widened here.
+
+    Yields:
+        Rows with the columns of `projection`, without field ids.
+    """
+    schema = schema_to_pyarrow(projection, include_field_ids=False)
+    with io.new_input(file.file_path).open() as stream:
+        # One buffer a column instead of all of a row group.
+        parquet = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+        names = {
+            int((field.metadata or {}).get(_FIELD_ID, -1)): field.name
+            for field in parquet.schema_arrow
+        }
+        wanted = [names.get(column.field_id) for column in projection.fields]
+        there = [name for name in wanted if name is not None]
+        if not there:
+            yield _null_rows(schema, parquet.metadata.num_rows)
+            return
+        for batch in parquet.iter_batches(READ_ROWS, columns=there, use_threads=False):
+            columns = [
+                pa.nulls(batch.num_rows, field.type)
+                if name is None
+                else batch.column(name).cast(field.type)
+                for name, field in zip(wanted, schema, strict=True)
+            ]
+            yield pa.Table.from_arrays(columns, schema=schema)
+
+
+def _read_task(table: Table, task: FileScanTask, projection: Schema) -> Iterator[pa.Table]:
+    if task.file.file_format == FileFormat.PARQUET and not task.delete_files:
+        yield from read_file(table.io, task.file, projection)
+        return
+    schema = schema_to_pyarrow(projection, include_field_ids=False)
+    reader = ArrowScan(table.metadata, table.io, projection, ALWAYS_TRUE)
+    for batch in reader.to_record_batches([task]):
+        yield pa.Table.from_batches([batch]).cast(schema)
+
+
+def _null_rows(schema: pa.Schema, rows: int) -> pa.Table:
+    return pa.Table.from_arrays([pa.nulls(rows, field.type) for field in schema], schema=schema)
