@@ -103,7 +103,7 @@ def change_columns(table: Table, drift: Drift[IcebergType], comments: Mapping[st
         for name in {**drift.widened, **new_comments}:
             update.update_column(
                 (name,),
-                field_type=drift.widened.get(name),  # type: ignore[arg-type]
+                field_type=drift.widened.get(name),
                 doc=described.get(name),
             )
 

@@ -173,7 +173,7 @@ class Layout:
         Raises:
             UserError: A column is not there, or its type has no such partitions.
         """
-        fields = []
+        fields: list[PartitionField] = []
         for number, partition in enumerate(self.partition_by or (), PARTITION_FIELD_ID_START):
             column = _column(schema, written, partition.column, "partition_by")
             if not partition.transform.can_transform(column.field_type):
@@ -181,6 +181,12 @@ class Layout:
                     f"the setting 'partition_by' has {partition.transform} of column "
                     f"'{partition.column}', which is {column.field_type}; choose another column "
                     "or transform"
+                )
+                raise UserError(message)
+            if any(each.source_id == column.field_id for each in fields):
+                message = (
+                    f"the setting 'partition_by' names column '{partition.column}' twice; a "
+                    "column can make one partition only"
                 )
                 raise UserError(message)
             name = f"{column.name}{partition.suffix}"

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from columnar_singer.metadata import DELETED_AT, SEQUENCE, SYNC_STARTED_AT, add_metadata
 
 from target_s3.reading import scan
+from target_s3.rejected import ODD_TEXT, odd_texts, with_odd_text
 from target_s3.spill import KeySpill
 from target_s3.versions import gone_keys, is_changed, match_versions, newest_versions
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
+    from target_s3.rejected import Rejected
     from target_s3.staging import StagedFiles
 
 KEY_BYTES = 48
@@ -47,32 +49,42 @@ class Refresh:
     next_sequence: int
     sync_started_at: int
 
-    def write(self, sent: StagedFiles, kept: StagedFiles) -> int:
+    def write(self, sent: StagedFiles, rejected: Rejected, kept: StagedFiles) -> int:
         """Write what is to be appended: rows that are new or changed, and tombstones.
 
         Both sides are divided by key on local disk, so that memory does not grow with them.
 
         Args:
             sent: All rows that were sent and are not committed.
+            rejected: Their values that go into the quarantine; those of the other rows are dropped.
             kept: Where to write.
 
         Returns:
             The number of tombstones, which are numbered from `next_sequence` on.
         """
+        sent_texts = rejected.texts()
+        if sent_texts is None:
+            sent_texts = lake_texts = odd_texts([])
+        else:
+            lake_texts = rejected.texts_in_lake(self.table.name()[-1])
         columns = [*self.columns, SEQUENCE, DELETED_AT]
         row_bytes = sent.arrow_bytes // max(1, sent.rows) or KEY_BYTES
         spill = KeySpill(self.keys, row_bytes * (sent.rows + table_rows(self.table)))
         try:
             for rows in sent.read():
-                spill.add(_marked(rows, is_sent=True))
+                spill.add(_marked(with_odd_text(rows, sent_texts), is_sent=True))
                 schema = rows.schema
             for rows in scan(self.table, columns):
-                spill.add(_marked(_conform(rows, schema), is_sent=False))
-            rows_deleted = 0
+                conformed = with_odd_text(_conform(rows, schema), lake_texts)
+                spill.add(_marked(conformed, is_sent=False))
+            rows_deleted, odd = 0, [pa.array([], pa.int64())]
             for part in spill.parts():
-                rows_deleted += self._write_part(part, kept, rows_deleted)
+                deleted, odd_kept = self._write_part(part, kept, rows_deleted)
+                rows_deleted += deleted
+                odd.append(odd_kept)
         finally:
             spill.close()
+        rejected.keep_only(pa.concat_arrays(odd))
         return rows_deleted
 
     def write_empty(self, kept: StagedFiles) -> int:
@@ -94,24 +106,26 @@ class Refresh:
             sent.add(_marked(rows, is_sent=False))
         rows_deleted = 0
         for part in sent.parts():
-            newest = [newest_versions([each], self.keys) for each in _sides(part)]
-            gone = gone_keys(match_versions(*newest, self.keys), self.keys, None)
+            lake, keys = (newest_versions([each], self.keys) for each in _sides(part))
+            gone = gone_keys(match_versions(lake, keys, self.keys), self.keys, None)
             kept.write(self._tombstones(gone, rows_deleted))
             rows_deleted += gone.num_rows
         return rows_deleted
 
-    def _write_part(self, part: pa.Table, kept: StagedFiles, numbers_used: int) -> int:
+    def _write_part(
+        self, part: pa.Table, kept: StagedFiles, numbers_used: int
+    ) -> tuple[int, pa.Array]:
         lake, sent = _sides(part)
-        newest = [
-            newest_versions([each.select([*self.keys, SEQUENCE, DELETED_AT])], self.keys)
-            for each in (lake, sent)
-        ]
-        matched = match_versions(*newest, self.keys)
-        kept.write(sent.filter(is_changed(sent, lake, matched, self.columns)))
+        names = [*self.keys, SEQUENCE, DELETED_AT]
+        newest_in_lake = newest_versions([lake.select(names)], self.keys)
+        newest_sent = newest_versions([sent.select(names)], self.keys)
+        matched = match_versions(newest_in_lake, newest_sent, self.keys)
+        changed = sent.filter(is_changed(sent, lake, matched, [*self.columns, ODD_TEXT]))
+        kept.write(changed)
         gone = gone_keys(matched, self.keys, self.first_sequence)
         kept.write(self._tombstones(gone, numbers_used))
-        rows_deleted: int = gone.num_rows
-        return rows_deleted
+        is_odd = pc.is_valid(changed[ODD_TEXT])
+        return gone.num_rows, changed.filter(is_odd)[SEQUENCE].combine_chunks()
 
     def _tombstones(self, rows: pa.Table, numbers_used: int) -> pa.Table:
         # Only the key: the version before has the other values.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from typing import IO, TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 PART_BYTES = 16 * 1024 * 1024
 """What a part should have, as Arrow; a few times as much is in memory while it is worked on."""
@@ -60,17 +61,28 @@ class KeySpill:
         Yields:
             Each part; of one key, the rows in the order in which they came.
         """
-        if not self._writers:
-            if self._schema is not None:
-                yield pa.concat_tables(self._pending)
-            return
-        self._write()
-        for writer, file in zip(self._writers, self._files, strict=True):
-            writer.close()
-            file.seek(0)
-            with file, pa.ipc.open_stream(pa.PythonFile(file, "r")) as reader:
-                yield reader.read_all()
-        self.close()
+        for batches in self._batches_of_parts():
+            yield pa.concat_tables(batches)
+
+    def tables(self, max_bytes: int) -> Iterator[pa.Table]:
+        """Give the rows back, once, where a part may be too large for memory.
+
+        Args:
+            max_bytes: About the size of each table.
+
+        Yields:
+            The rows of one part after the other, of each in the order in which they came.
+        """
+        for batches in self._batches_of_parts():
+            waiting, waiting_bytes = [], 0
+            for batch in batches:
+                waiting.append(batch)
+                waiting_bytes += batch.nbytes
+                if waiting_bytes >= max_bytes:
+                    yield pa.concat_tables(waiting)
+                    waiting, waiting_bytes = [], 0
+            if waiting:
+                yield pa.concat_tables(waiting)
 
     def close(self) -> None:
         """Forget the rows."""
@@ -78,6 +90,20 @@ class KeySpill:
         for file in self._files:
             file.close()
         self._files = []
+
+    def _batches_of_parts(self) -> Iterator[Iterable[pa.Table]]:
+        if not self._writers:
+            if self._pending:
+                yield self._pending
+            return
+        self._write()
+        for writer, file in zip(self._writers, self._files, strict=True):
+            writer.close()
+            file.seek(0)
+            with file, pa.ipc.open_stream(pa.PythonFile(file, "r")) as reader:
+                empty = reader.schema.empty_table()
+                yield itertools.chain([empty], (pa.Table.from_batches([batch]) for batch in reader))
+        self.close()
 
     def _write(self) -> None:
         if not self._pending:

@@ -17,7 +17,8 @@ from columnar_singer.load_log import LoadLogRow
 from pyarrow.fs import FileSelector
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import CommitStateUnknownException, NoSuchTableError
-from target_s3.lake import Lake, _append
+from target_s3 import catalog
+from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
 from target_s3.staging import StagedFiles
 
@@ -105,7 +106,7 @@ def test_rows_arrive_in_bounded_memory_as_several_files_of_one_commit(
 ):
     monkeypatch.setattr("target_s3.staging.ROW_GROUP_BYTES", 1)
     monkeypatch.setattr("target_s3.staging.TARGET_FILE_BYTES", 1)
-    monkeypatch.setattr("target_s3.refresh.COMPARE_BYTES", 1)
+    monkeypatch.setattr("target_s3.spill.PART_BYTES", 1)
     rows = [{"id": number, "name": f"player {number}"} for number in range(10)]
     batch = players.batch(rows, rows_per_file=2)
     run([players.schema(), batch, players.activate(), players.state(rows_read=10)])
@@ -212,7 +213,7 @@ def test_25_a_commit_that_fails_leaves_neither_rows_nor_files(run, reader, playe
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr("target_s3.lake._append", refuse)
+        patch.setattr("target_s3.catalog.append", refuse)
         outcome = run([players.schema(), players.batch([ANN]), players.state(at=1)])
     assert "s3:PutObject" in str(outcome.error)
     assert outcome.states == []
@@ -270,16 +271,16 @@ def test_28_a_commit_follows_a_concurrent_one(run, reader, players):
     staged.write(rows)
     files = staged.close()
     theirs.append(rows)
-    _append(mine, files, {})
+    catalog.append(mine, files, {})
     assert len(reader.rows("players")) == 3
 
 
 def test_28_streams_may_be_committed_in_parallel(run, settings, players, reader):
     run([players.schema(), players.state()])
-    lakes = [Lake(LakeSettings.from_config(settings)) for _ in range(2)]
+    lakes = [Lake(LakeSettings.from_config(settings), "run") for _ in range(2)]
     row = LoadLogRow(**reader.load_log()[0])
     threads = [
-        threading.Thread(target=lake.write_load_log, args=([row], "run"))
+        threading.Thread(target=lake.write_load_log, args=([row],))
         for lake in lakes
         for _ in range(3)
     ]
