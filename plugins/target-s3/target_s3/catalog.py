@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from target_s3.settings import LakeSettings
 
 HTTP_TIMEOUT_SECONDS = 60.0
-COMMIT_ATTEMPTS = 10
-"""About a minute in all, for a compaction that commits at the same time or a catalog that restarts.
+COMMIT_ATTEMPTS = 8
+"""Half a minute in all, for a compaction that commits at the same time or a catalog that restarts.
 """
+S3_ATTEMPTS = 5
+"""About ten seconds in all for each call."""
 
 
 class UnknownOutcomeError(UserError):
@@ -30,11 +32,11 @@ class UnknownOutcomeError(UserError):
 
 
 class PatientS3Retry(AwsStandardS3RetryStrategy):  # type: ignore[misc]
-    """Tries an S3 call again for about ten seconds; pyiceberg makes one by its name."""
+    """Tries an S3 call that was not answered again; pyiceberg makes one by its name."""
 
     def __init__(self) -> None:
         """Set the number of attempts; the pauses double."""
-        super().__init__(max_attempts=8)
+        super().__init__(max_attempts=S3_ATTEMPTS)
 
 
 def connect(settings: LakeSettings) -> Catalog:

@@ -25,7 +25,7 @@ from target_s3.lease import TABLE_PROPERTIES as LEASE_TABLE_PROPERTIES
 from target_s3.lease import Leases
 from target_s3.parquet import COMPRESSION
 from target_s3.reading import scan
-from target_s3.staging import TARGET_FILE_BYTES, StagedFiles
+from target_s3.staging import StagedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 TABLE_PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": COMPRESSION,
-    "write.target-file-size-bytes": str(TARGET_FILE_BYTES),
     # A commit every few minutes would leave thousands of metadata files and manifests a month.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
@@ -152,8 +151,7 @@ class Lake:
                 fixed=wanted.fixed,
             )
             if table is None:
-                properties = {**TABLE_PROPERTIES, **wanted.layout.properties}
-                return self._create(table_name, wanted, drift, properties), drift
+                return self._create(table_name, wanted, drift, TABLE_PROPERTIES), drift
             change_columns(table, drift, wanted.comments)
             drift.changes.extend(wanted.layout.apply(table, drift.written))
             return table, drift
@@ -266,7 +264,12 @@ class Lake:
                 schema,
                 partition_spec=spec,
                 sort_order=order,
-                properties=dict(properties),
+                properties={
+                    **properties,
+                    # For whoever compacts the table.
+                    "write.target-file-size-bytes": str(wanted.layout.file_bytes),
+                    **wanted.layout.properties,
+                },
             )
 
         try:

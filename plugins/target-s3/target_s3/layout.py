@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE_SIZE_MB = 128
 _MB = 1024 * 1024
+DEFAULT_FILE_BYTES = DEFAULT_FILE_SIZE_MB * _MB
 
 _PATTERNS = "by stream name or pattern (`public-*`), the first that matches counts"
 LAYOUT_SETTINGS: tuple[th.Property[Any], ...] = (
@@ -143,7 +144,7 @@ class Layout:
 
     partition_by: tuple[Partition, ...] | None = None
     sort_by: tuple[Sorting, ...] | None = None
-    file_bytes: int = DEFAULT_FILE_SIZE_MB * _MB
+    file_bytes: int = DEFAULT_FILE_BYTES
     properties: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -13,6 +13,7 @@ from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.table.sorting import SortDirection
 
+from target_s3.layout import DEFAULT_FILE_BYTES
 from target_s3.parquet import OpenFile, small_types
 from target_s3.partitions import Partitioner
 from target_s3.reading import read_file
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionKey
     from pyiceberg.table import Table
 
-TARGET_FILE_BYTES = 128 * 1024 * 1024
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """Size of a row group in memory, as Arrow; it bounds what a stream holds."""
 
@@ -49,7 +49,7 @@ class StagedFiles:
         table: Table,
         run_id: str,
         files: Sequence[DataFile] = (),
-        file_bytes: int | None = None,
+        file_bytes: int = DEFAULT_FILE_BYTES,
     ) -> None:
         """Start without an open file.
 
@@ -57,7 +57,7 @@ class StagedFiles:
             table: Table whose schema the rows have and whose place they lie in.
             run_id: Goes into the files' names, so that one left by a killed run can be told.
             files: Complete files of the same run, written before the table's schema grew.
-            file_bytes: Size at which a file is closed, 128 MiB by default.
+            file_bytes: Size at which a file is closed.
         """
         self.files = list(files)
         self.arrow_bytes = 0
@@ -71,7 +71,7 @@ class StagedFiles:
         self._locations = table.location_provider()
         self._prefix = f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)}-{uuid.uuid4().hex[:12]}"
         self._numbers = itertools.count()
-        self._file_bytes = file_bytes or TARGET_FILE_BYTES
+        self._file_bytes = file_bytes
         self._pending: list[pa.Table] = []
         self._pending_bytes = 0
         self._open: dict[str, OpenFile] = {}
