@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +14,7 @@ import pyarrow.compute as pc
 from columnar_singer import load_log, quarantine
 from columnar_singer.destination import CREATED_TABLE
 from columnar_singer.drift import ALLOW, plan_drift
-from columnar_singer.errors import UserError
+from columnar_singer.errors import UserError, one_line
 from columnar_singer.retry import retry
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
@@ -23,6 +25,7 @@ from target_s3.layout import Layout
 from target_s3.lease import TABLE_NAME as LEASE_TABLE_NAME
 from target_s3.lease import TABLE_PROPERTIES as LEASE_TABLE_PROPERTIES
 from target_s3.lease import Leases
+from target_s3.orphans import sweep_orphans, swept_now
 from target_s3.parquet import COMPRESSION
 from target_s3.reading import scan
 from target_s3.staging import StagedFiles
@@ -53,6 +56,8 @@ SUMMARY_PREFIX = "load_log."
 
 _LEASE_COLUMNS = {"unused": pa.string()}
 """A table must have one; the leases stand in its snapshots."""
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -151,7 +156,8 @@ class Lake:
                 fixed=wanted.fixed,
             )
             if table is None:
-                return self._create(table_name, wanted, drift, TABLE_PROPERTIES), drift
+                properties = {**TABLE_PROPERTIES, **swept_now()}
+                return self._create(table_name, wanted, drift, properties), drift
             change_columns(table, drift, wanted.comments)
             drift.changes.extend(wanted.layout.apply(table, drift.written))
             return table, drift
@@ -185,6 +191,16 @@ class Lake:
         """Make rows of the quarantine visible; errors as for `append`."""
         with self._own_tables_lock, lake_errors(self.settings, "write the quarantine"):
             catalog.append(self.quarantine, files, {})
+
+    def sweep_orphans(self, table: Table) -> None:
+        """Delete files that killed runs left in a table's place; what fails is told and left."""
+        try:
+            deleted = sweep_orphans(table, timedelta(hours=self.settings.orphan_file_hours))
+        except Exception as error:
+            logger.warning("Orphan files of %s stay: %s", table.name()[-1], one_line(error))
+            return
+        if deleted:
+            logger.info("%s: %d orphan files deleted", table.name()[-1], deleted)
 
     def write_load_log(self, rows: list[LoadLogRow]) -> None:
         """Append rows to the load log.

@@ -112,12 +112,6 @@ class OpenFile:
         ] or None
 
 
-def small_types(schema: pa.Schema) -> pa.Schema:
-    """Give strings and binaries 32-bit offsets, as batches have them: no copy is needed then."""
-    small = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
-    return pa.schema([field.with_type(small.get(field.type, field.type)) for field in schema])
-
-
 def _dictionary_columns(sample: pa.Table) -> list[str]:
     rows = sample.slice(0, _SAMPLE_ROWS)
     limit = _MAX_DISTINCT_SHARE * rows.num_rows

@@ -42,6 +42,9 @@ class Partitioner:
         for field, name in zip(self._spec.fields, self._columns, strict=True):
             source_type = self._schema.find_field(field.source_id).field_type
             source = rows[self._file_names[field.source_id]]
+            if pa.types.is_decimal(source.type):
+                # A copy: in a batch file decimals need not lie where pyiceberg-core wants them.
+                source = source.take(pa.arange(0, len(source)))
             values = field.transform.pyarrow_transform(source_type)(source)
             rows = rows.append_column(name, values)
         self._spill.add(rows)

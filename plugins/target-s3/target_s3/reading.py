@@ -40,7 +40,7 @@ def scan(table: Table, columns: list[str]) -> Iterator[pa.Table]:
     """
     plan = table.scan(selected_fields=tuple(columns))
     projection = plan.projection()
-    yield schema_to_pyarrow(projection, include_field_ids=False).empty_table().select(columns)
+    yield arrow_schema(projection).empty_table().select(columns)
     for task in plan.plan_files():
         for rows in _read_task(table, task, projection):
             yield rows.select(columns)
@@ -58,7 +58,7 @@ def read_file(io: FileIO, file: DataFile, projection: Schema) -> Iterator[pa.Tab
     Yields:
         Rows with the columns of `projection`, without field ids.
     """
-    schema = schema_to_pyarrow(projection, include_field_ids=False)
+    schema = arrow_schema(projection)
     with io.new_input(file.file_path).open() as stream:
         # One buffer a column instead of all of a row group.
         parquet = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER_BYTES)
@@ -81,11 +81,26 @@ def read_file(io: FileIO, file: DataFile, projection: Schema) -> Iterator[pa.Tab
             yield pa.Table.from_arrays(columns, schema=schema)
 
 
+def arrow_schema(schema: Schema, *, field_ids: bool = False) -> pa.Schema:
+    """Give the Arrow schema of a table's rows.
+
+    Args:
+        schema: Of the table.
+        field_ids: Whether fields bear the ids of the table's columns.
+
+    Returns:
+        Strings and binaries with 32-bit offsets, as batches have them: no copy is needed then.
+    """
+    fields = schema_to_pyarrow(schema, include_field_ids=field_ids)
+    small = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+    return pa.schema([field.with_type(small.get(field.type, field.type)) for field in fields])
+
+
 def _read_task(table: Table, task: FileScanTask, projection: Schema) -> Iterator[pa.Table]:
     if task.file.file_format == FileFormat.PARQUET and not task.delete_files:
         yield from read_file(table.io, task.file, projection)
         return
-    schema = schema_to_pyarrow(projection, include_field_ids=False)
+    schema = arrow_schema(projection)
     reader = ArrowScan(table.metadata, table.io, projection, ALWAYS_TRUE)
     for batch in reader.to_record_batches([task]):
         yield pa.Table.from_batches([batch]).cast(schema)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAMESPACE = "raw"
 DEFAULT_LEASE_SECONDS = 60
+DEFAULT_ORPHAN_FILE_HOURS = 72
 CATALOG_TYPES = ("rest", "glue", "sql")
 
 _ADDRESSES = {"rest": "http://host:port", "sql": "postgresql+psycopg://user@host/database"}
@@ -78,6 +79,13 @@ LAKE_SETTINGS: tuple[th.Property[Any], ...] = (
         description="A run that was killed keeps its tables from other runs for so long; a run "
         "that is alive renews its lease three times as often.",
     ),
+    th.Property(
+        "orphan_file_hours",
+        th.NumberType(minimum=0),
+        default=DEFAULT_ORPHAN_FILE_HOURS,
+        description="A data file that no snapshot names is deleted when it is so old; longer than "
+        "any run takes. Each table is looked through at most once a day.",
+    ),
 )
 """Settings of the lake, to be put into the target's `PropertiesList`."""
 
@@ -96,6 +104,7 @@ class LakeSettings:
     aws_secret_access_key: str | None = field(default=None, repr=False)
     aws_region: str | None = None
     lease_seconds: float = DEFAULT_LEASE_SECONDS
+    orphan_file_hours: float = DEFAULT_ORPHAN_FILE_HOURS
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LakeSettings:
@@ -120,7 +129,8 @@ class LakeSettings:
             aws_access_key_id=config.get("aws_access_key_id"),
             aws_secret_access_key=config.get("aws_secret_access_key"),
             aws_region=config.get("aws_region"),
-            lease_seconds=config.get("lease_seconds") or DEFAULT_LEASE_SECONDS,
+            lease_seconds=config.get("lease_seconds", DEFAULT_LEASE_SECONDS),
+            orphan_file_hours=config.get("orphan_file_hours", DEFAULT_ORPHAN_FILE_HOURS),
         )
         if lake.catalog_type in _ADDRESSES and not lake.catalog_uri:
             message = (

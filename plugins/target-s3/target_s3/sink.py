@@ -209,6 +209,8 @@ class LakeSink(ColumnarSink):
             self._forget_staged()
         self._made_table = False
         self._lake.write_load_log([finished])
+        if files:
+            self._lake.sweep_orphans(self._opened)
         return result
 
     def _forget_staged(self) -> None:

@@ -9,14 +9,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.table.sorting import SortDirection
 
 from target_s3.layout import DEFAULT_FILE_BYTES
-from target_s3.parquet import OpenFile, small_types
+from target_s3.parquet import OpenFile
 from target_s3.partitions import Partitioner
-from target_s3.reading import read_file
+from target_s3.reading import arrow_schema, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +65,7 @@ class StagedFiles:
         # Names as pyiceberg writes them: what Avro does not allow in a name is escaped. Readers
         # go by field id.
         self._file_schema = sanitize_column_names(self._schema)
-        self._arrow_schema = small_types(schema_to_pyarrow(self._file_schema))
+        self._arrow_schema = arrow_schema(self._file_schema, field_ids=True)
         self._names = [column.name for column in self._schema.fields]
         self._locations = table.location_provider()
         self._prefix = f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)}-{uuid.uuid4().hex[:12]}"
@@ -136,7 +135,7 @@ class StagedFiles:
         """
         by_name = {column.name: column for column in self._schema.fields}
         projection = Schema(*(by_name[name] for name in columns or self._names))
-        yield schema_to_pyarrow(projection, include_field_ids=False).empty_table()
+        yield arrow_schema(projection).empty_table()
         for file in self.files:
             yield from read_file(self._table.io, file, projection)
 

@@ -309,3 +309,40 @@ def test_a_table_that_is_gone_is_not_begun_in_the_middle(run, reader, players):
     run([players.schema(), players.batch([ANN, BOB]), players.state(position_to="2")])
     assert go_on().error is None
     assert len(reader.rows("players", "id")) == 3
+
+
+def test_f08_orphan_files_are_swept_once_a_day_and_only_old_ones_of_ours(
+    run, start, reader, players
+):
+    run([players.schema(), players.batch([ANN]), players.state()])
+    process = start(batch_size_rows=1)
+    _send(process, players.schema(), players.batch([BOB]))
+    _wait_for_log(process, "1 rows staged")
+    table = reader.table("players")
+    old, foreign = (f"{table.location()}/data/{name}.parquet" for name in ("x", "y"))
+    orphan = old.replace("x.parquet", "run-0123456789ab-00000.parquet")
+    for path in (orphan, foreign):
+        with table.io.new_output(path).create() as stream:
+            stream.write(b"left by a killed run")
+    process.kill()
+    process.wait()
+
+    def left():
+        return {path.rpartition("/")[2] for path in _data_files(reader.table("players"))}
+
+    run([players.schema(), players.batch([CAT]), players.state()], orphan_file_hours=0)
+    assert "run-0123456789ab-00000.parquet" in left(), "the table was looked through today"
+    with table.transaction() as transaction:
+        transaction.set_properties({"target-s3.orphans-swept-at": "2026-01-01T00:00:00+00:00"})
+    run([players.schema(), players.batch([CAT]), players.state()])
+    assert "run-0123456789ab-00000.parquet" in left(), "it is young"
+    with table.refresh().transaction() as transaction:
+        transaction.set_properties({"target-s3.orphans-swept-at": "2026-01-01T00:00:00+00:00"})
+    run([players.schema(), players.batch([BOB]), players.state()], orphan_file_hours=0)
+    assert left() == {"y.parquet"} | {
+        path.rpartition("/")[2]
+        for path in reader.table("players").inspect.files()["file_path"].to_pylist()
+    }
+    assert reader.rows("players", "name") == [("Ann",), ("Cat",), ("Cat",), ("Bob",)]
+    swept_at = reader.table("players").properties["target-s3.orphans-swept-at"]
+    assert swept_at > "2026-01-02"
