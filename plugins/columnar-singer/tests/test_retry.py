@@ -1,120 +1,78 @@
-"""A fault that may pass is waited for; one that lasts is told at once."""
+"""What fails for a reason that passes is tried again, and nothing else."""
 
 from __future__ import annotations
 
-import threading
-from typing import Any
+import logging
 
-import psycopg
 import pytest
-from columnar_singer.connection import PostgresConnection
-from columnar_singer.errors import UserError
-
-from .tls_server import TlsServer
+from columnar_singer import retry as module
+from columnar_singer.retry import retry
 
 
-def connect_in_a_thread(config: dict[str, Any]) -> tuple[threading.Thread, list[Any]]:
-    """Connect while the test goes on; the list gets what came of it."""
-    outcome: list[Any] = []
+class Action:
+    """Fails with the errors given, one each time, and then gives 'done'."""
 
-    def connect() -> None:
-        try:
-            with PostgresConnection.from_config(config).connect("a-plugin") as opened:
-                outcome.append(opened.execute("select 1").fetchone())
-        except UserError as error:
-            outcome.append(error)
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = 0
 
-    thread = threading.Thread(target=connect)
-    thread.start()
-    return thread, outcome
+    def __call__(self):
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
 
 
-def tries(caplog: pytest.LogCaptureFixture, words: str) -> int:
-    return sum(words in line and "trying again in" in line for line in caplog.messages)
+@pytest.fixture
+def pauses(monkeypatch):
+    seconds = []
+    monkeypatch.setattr(module.time, "sleep", seconds.append)
+    return seconds
 
 
-def wait_for_a_try(caplog: pytest.LogCaptureFixture, thread: threading.Thread, words: str) -> None:
-    while thread.is_alive() and not tries(caplog, words):
-        thread.join(0.05)
-    assert tries(caplog, words), caplog.text
+def is_reset(error):
+    return isinstance(error, ConnectionResetError)
 
 
-def test_a_restart_of_the_server_is_waited_for(
-    tls_server: TlsServer, tls_config: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    config = {**tls_config, "connect_retry_seconds": 60}
-    # It ends when its sessions have, and refuses others until then.
-    session = tls_server.superuser()
-    tls_server.stop("smart", wait=False)
-    thread, outcome = connect_in_a_thread(config)
-    wait_for_a_try(caplog, thread, "the server is starting or stopping")
-    session.close()
-    tls_server.stop()
-    wait_for_a_try(caplog, thread, "no PostgreSQL server listens")
-    tls_server.start()
-    thread.join()
-    assert outcome == [(1,)]
-    assert tls_config["password"] not in caplog.text
-    assert all("\n" not in line for line in caplog.messages)
+def test_passing_fault_is_tried_again_with_one_line_each(pauses, caplog):
+    caplog.set_level(logging.WARNING, module.__name__)
+    action = Action(ConnectionResetError("gone\nmore"), ConnectionResetError("gone"))
+    assert retry(action, what="connect to db", passes=is_reset) == "done"
+    assert action.calls == 3
+    assert len(pauses) == len(caplog.messages) == 2
+    assert caplog.messages[0].startswith("Attempt 1 of 6 to connect to db failed, the next is in")
+    assert caplog.messages[0].endswith("s: ConnectionResetError: gone")
 
 
-def test_too_many_connections_are_waited_for(
-    tls_server: TlsServer, tls_config: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    config = {**tls_config, "connect_retry_seconds": 60}
-    with tls_server.superuser() as superuser:
-        superuser.execute("alter role tester connection limit 1")
-        try:
-            first = PostgresConnection.from_config(config).connect("a-plugin")
-            thread, outcome = connect_in_a_thread(config)
-            wait_for_a_try(caplog, thread, "the server has no connection left")
-            first.close()
-            thread.join()
-        finally:
-            superuser.execute("alter role tester connection limit -1")
-    assert outcome == [(1,)]
+def test_lasting_fault_fails_at_once(pauses):
+    action = Action(PermissionError("no"))
+    with pytest.raises(PermissionError):
+        retry(action, what="connect", passes=is_reset)
+    assert (action.calls, pauses) == (1, [])
 
 
-def test_it_is_given_up_in_the_end(
-    tls_config: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    config = {**tls_config, "port": 1, "connect_retry_seconds": 2}
-    with pytest.raises(UserError, match="no PostgreSQL server listens"):
-        PostgresConnection.from_config(config).connect("a-plugin")
-    assert tries(caplog, "no PostgreSQL server listens") == 2  # after 0.5 s and 1 s
+def test_last_attempt_tells_its_own_error(pauses):
+    action = Action(*(ConnectionResetError(str(number)) for number in range(9)))
+    with pytest.raises(ConnectionResetError, match="3"):
+        retry(action, what="connect", passes=is_reset, attempts=4)
+    assert action.calls == 4
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"password": "wrong"},
-        {"database": "no_such"},
-        {"host": "no-such-host.invalid"},
-        {"ssl_certificate_authority": "/no/such/file"},
-    ],
-    ids=str,
-)
-def test_a_lasting_fault_is_told_at_once(
-    tls_config: dict[str, Any], caplog: pytest.LogCaptureFixture, change: dict[str, Any]
-) -> None:
-    config = {**tls_config, "connect_retry_seconds": 600, **change}
-    with pytest.raises(UserError):
-        PostgresConnection.from_config(config).connect("a-plugin")
-    assert caplog.messages == []
+def test_single_attempt_is_not_repeated(pauses):
+    with pytest.raises(ConnectionResetError):
+        retry(Action(ConnectionResetError()), what="connect", passes=is_reset, attempts=1)
+    assert pauses == []
 
 
-def test_of_several_faults_the_lasting_one_counts(tls_config: dict[str, Any]) -> None:
-    """A name with several addresses; psycopg tries each and tells all."""
-    from columnar_singer.connection_errors import PassingError, explain
+def test_pauses_double_up_to_a_bound_and_vary(pauses):
+    action = Action(*[ConnectionResetError()] * 9)
+    retry(action, what="connect", passes=is_reset, attempts=10)
+    full = [min(0.5 * 2**number, module.LONGEST_PAUSE_SECONDS) for number in range(9)]
+    assert all(each / 2 <= pause <= each for pause, each in zip(pauses, full, strict=True))
+    assert pauses != full
 
-    with pytest.raises(psycopg.OperationalError) as caught:
-        psycopg.connect(
-            host="127.0.0.1,127.0.0.1",
-            port=f"1,{tls_config['port']}",
-            user="tester",
-            password="wrong",
-            dbname="postgres",
-        )
-    error = explain(str(caught.value), at="a", who="b", timeout=1, certificate=None)
-    assert "refused the password" in str(error)
-    assert not isinstance(error, PassingError)
+
+def test_interrupt_is_never_held_back(pauses):
+    with pytest.raises(KeyboardInterrupt):
+        retry(Action(KeyboardInterrupt()), what="connect", passes=lambda _: True)
+    assert pauses == []
