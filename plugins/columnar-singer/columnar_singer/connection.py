@@ -5,8 +5,6 @@ https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 
 from __future__ import annotations
 
-import logging
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from singer_sdk import typing as th
 from columnar_singer.connection_errors import PassingError, explain, is_about_certificate
 from columnar_singer.errors import UserError
 from columnar_singer.passwords import PASSWORD_SETTINGS, PasswordSource
+from columnar_singer.retry import ATTEMPTS, retry
 from columnar_singer.ssh_tunnel import LOOPBACK, SSH_SETTINGS, SshTunnel
 from columnar_singer.tls import TLS_SETTINGS, Tls
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 5432
 HIGHEST_PORT = 65535
 CONNECT_TIMEOUT_SECONDS = 10
-DEFAULT_RETRY_SECONDS = 30
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 8.0
 # A connection cut without a word (a NAT that forgot it, a failed-over server) is noticed after
 # about a minute instead of the two hours that Linux takes.
 KEEPALIVES_IDLE_SECONDS = 30
@@ -48,12 +44,12 @@ CONNECTION_SETTINGS: tuple[th.Property[Any], ...] = (
     *PASSWORD_SETTINGS,
     th.Property("database", th.StringType, required=True, description="Database to connect to."),
     th.Property(
-        "connect_retry_seconds",
-        th.IntegerType(minimum=0),
-        default=DEFAULT_RETRY_SECONDS,
+        "connect_attempts",
+        th.IntegerType(minimum=1),
+        default=ATTEMPTS,
         description=(
-            "How long to go on trying to connect, in seconds, while the server is starting, not "
-            "reachable or has no connection left. Other faults are told at once."
+            "How often to try to connect while the server is starting, not reachable or has no "
+            "connection left. Other faults are told at once."
         ),
     ),
     *TLS_SETTINGS,
@@ -74,7 +70,7 @@ class PostgresConnection:
         password: Where the password comes from.
         tls: None for TLS if the server offers it, and nothing is checked.
         tunnel: None to connect directly.
-        retry_seconds: How long to go on trying while a fault may pass.
+        attempts: How often to try to connect while a fault may pass.
         session_settings: Settings of the server, of names and values without blanks or backslashes.
             They are sent with the login, which no log of the server shows, unlike SET.
     """
@@ -86,7 +82,7 @@ class PostgresConnection:
     password: PasswordSource = field(default_factory=PasswordSource)
     tls: Tls | None = None
     tunnel: SshTunnel | None = None
-    retry_seconds: int = DEFAULT_RETRY_SECONDS
+    attempts: int = ATTEMPTS
     session_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -117,7 +113,7 @@ class PostgresConnection:
             password=PasswordSource.from_config(config),
             tls=Tls.from_config(config),
             tunnel=SshTunnel.from_config(config),
-            retry_seconds=config.get("connect_retry_seconds", DEFAULT_RETRY_SECONDS),
+            attempts=config.get("connect_attempts", ATTEMPTS),
         )
 
     def __str__(self) -> str:
@@ -136,21 +132,12 @@ class PostgresConnection:
         Raises:
             UserError: The server cannot be reached or refuses the login.
         """
-        deadline = time.monotonic() + self.retry_seconds
-        pause = FIRST_PAUSE_SECONDS
-        tries = 1
-        while True:
-            try:
-                return self._open(application_name)
-            except PassingError as fault:
-                if time.monotonic() + pause > deadline:
-                    raise
-                logging.getLogger(application_name).warning(
-                    "Try %d: %s; trying again in %g s", tries, fault, pause
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            tries += 1
+        return retry(
+            lambda: self._open(application_name),
+            what=f"connect to {self}",
+            passes=lambda error: isinstance(error, PassingError),
+            attempts=self.attempts,
+        )
 
     def _open(self, application_name: str) -> psycopg.Connection[Any]:
         password = self.password.read(self.host, self.port, self.user)

@@ -28,7 +28,7 @@ def tls_config(tls_server: TlsServer) -> dict[str, Any]:
         "user": "tester",
         "password": PASSWORD,
         "database": "postgres",
-        "connect_retry_seconds": 0,
+        "connect_attempts": 1,
         "ssl_enable": True,
         "ssl_certificate_authority": tls_server.authority.certificate,
     }

@@ -109,7 +109,7 @@ def test_a_tunnel_keeps_tls_and_the_name_of_the_server(
 def test_a_tunnel_that_was_cut_is_opened_again(
     config: dict[str, Any], ssh_server: SshServer
 ) -> None:
-    connection = PostgresConnection.from_config({**config, "connect_retry_seconds": 30})
+    connection = PostgresConnection.from_config({**config, "connect_attempts": 5})
     connection.connect("a-plugin").close()
     ssh_server.cut()
     connection.connect("a-plugin").close()
