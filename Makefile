@@ -41,6 +41,7 @@ dev:
 
 test: install dev ## run every test
 	@tests/setup/chromium
+	@tests/setup/postgresql
 	@$(DEV)/pytest $(ARGS)
 
 lint: install dev ## check style, types, workflows and locks
