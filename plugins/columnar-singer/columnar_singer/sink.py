@@ -16,7 +16,7 @@ from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDesti
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
 from columnar_singer.names import table_name
-from columnar_singer.types import arrow_schema, from_property
+from columnar_singer.types import X_KEYS_ONLY, arrow_schema, from_property
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from columnar_singer.odd_values import OddValue
 
 DEFAULT_BATCH_SIZE_ROWS = 50_000
-X_KEYS_ONLY = "x-keys-only"
-"""Key of a SCHEMA's `schema`: true where the tap sends nothing but the keys that are there."""
 
 
 class ColumnarSink(Sink, StreamDestination):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 X_SQL_DATATYPE = "x-sql-datatype"
 """Key of a SCHEMA property: the PostgreSQL type as `format_type` prints it."""
 
+X_KEYS_ONLY = "x-keys-only"
+"""Key of a SCHEMA's `schema`: true where the tap sends nothing but the keys that are there."""
+
 MAX_DECIMAL_DIGITS = 38
 """What a decimal128 holds; Iceberg and Athena stop there too."""
 
