@@ -108,5 +108,6 @@ def _columns(columns: Sequence[Column]) -> sql.Composed:
     )
 
 
-def _name(table: Table) -> sql.Identifier:
-    return sql.Identifier(table.schema, table.name)
+def _name(table: Table) -> sql.Composable:
+    name = sql.Identifier(table.schema, table.name)
+    return sql.SQL("only {}").format(name) if table.is_alone else name

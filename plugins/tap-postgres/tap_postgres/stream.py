@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from columnar_singer import batch_files
 from columnar_singer.errors import UserError
 from columnar_singer.types import X_KEYS_ONLY, arrow_schema
@@ -22,7 +21,7 @@ from singer_sdk.singerlib import (
 )
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
-from tap_postgres import engine, queries
+from tap_postgres import engine, queries, session
 from tap_postgres.json_rows import to_rows
 from tap_postgres.position import (
     Candidate,
@@ -176,7 +175,7 @@ class PostgresStream(Stream):
         if self._tap.settings.backfill is not None:
             self._tap.settings.backfill.check(snapshot.connection, key)
         self._write_schema_message()
-        with _released(snapshot.connection):
+        with session.released(snapshot.connection):
             if self._tap.settings.reconcile:
                 bookmark = _facts(snapshot, self._send(snapshot, columns, None))
             elif key is None:
@@ -375,15 +374,3 @@ def _facts(
     if new is not None:
         facts["position_to"] = str(new)
     return facts
-
-
-@contextmanager
-def _released(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Read in a savepoint that is undone in any case.
-
-    So an error leaves the snapshot usable, and the lock on the table ends with its stream instead
-    of with the run, lest a migration of the source wait for all the other tables.
-    """
-    with connection.transaction():
-        yield
-        raise psycopg.Rollback
