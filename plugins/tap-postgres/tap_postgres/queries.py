@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from columnar_singer.types import type_name
 from psycopg import sql
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ def rows(
 def greatest(table: Table, key: Column) -> sql.Composed:
     """Select the greatest value of a column as text; no row if there is none.
 
-    By its order and not by max(): not every ordered type has that (uuid).
+    By its order and not by max(): not every ordered type has that (uuid). A number that is none is
+    greater than all that are to come, and so no bookmark.
     """
+    condition = "t.{key} is not null"
+    if type_name(key.datatype) == "numeric":
+        condition += " and t.{key}::text not in ('NaN', 'Infinity')"
     return sql.SQL(
-        "select t.{key}::text from {table} t"
-        " where t.{key} is not null order by t.{key} desc limit 1"
+        "select t.{key}::text from {table} t where " + condition + " order by t.{key} desc limit 1"
     ).format(key=sql.Identifier(key.name), table=_name(table))
 
 
