@@ -48,12 +48,19 @@ def greatest(table: Table, key: Column) -> sql.Composed:
     By its order and not by max(): not every ordered type has that (uuid). A number that is none is
     greater than all that are to come, and so no bookmark.
     """
-    condition = "t.{key} is not null"
-    if type_name(key.datatype) == "numeric":
-        condition += " and t.{key}::text not in ('NaN', 'Infinity')"
+    is_number = type_name(key.datatype) == "numeric"
     return sql.SQL(
-        "select t.{key}::text from {table} t where " + condition + " order by t.{key} desc limit 1"
-    ).format(key=sql.Identifier(key.name), table=_name(table))
+        "select t.{key}::text from {table} t where t.{key} is not null {numbers}"
+        " order by t.{key} desc limit 1"
+    ).format(
+        key=sql.Identifier(key.name),
+        table=_name(table),
+        numbers=sql.SQL("and t.{}::text not in ('NaN', 'Infinity')").format(
+            sql.Identifier(key.name)
+        )
+        if is_number
+        else sql.SQL(""),
+    )
 
 
 def fingerprint(table: Table, columns: Sequence[Column]) -> sql.Composed:
