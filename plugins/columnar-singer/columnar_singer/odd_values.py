@@ -32,12 +32,16 @@ class OddValue:
         column: Name of its column.
         text: What PostgreSQL prints for it, in UTC and ISO style.
         reason: Why the column cannot hold it, in words.
+        is_legal: A value of the column's PostgreSQL type, so that a cast of `text` gives it back
+            exactly. What a RECORD has in place of one is not: PostgreSQL would round `1.5` to an
+            integer.
     """
 
     row: int
     column: str
     text: str
     reason: str
+    is_legal: bool = True
 
 
 def dump(odd_values: Iterable[OddValue]) -> bytes:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
-from columnar_singer import batch_files, load_log, metadata, odd_values, records
+from columnar_singer import batch_files, load_log, metadata, odd_values, quarantine, records
 from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from columnar_singer.odd_values import OddValue
 
 DEFAULT_BATCH_SIZE_ROWS = 50_000
+_OWN_TABLES = {load_log.TABLE_NAME: "the load log", quarantine.TABLE_NAME: "the quarantine"}
 
 
 class ColumnarSink(Sink, StreamDestination):
@@ -90,9 +91,9 @@ class ColumnarSink(Sink, StreamDestination):
 
     def open(self) -> None:
         """Compare the destination's table with the SCHEMA."""
-        if self.table_name == load_log.TABLE_NAME:
+        if content := _OWN_TABLES.get(self.table_name):
             message = (
-                f"its table would be '{self.table_name}', which holds the load log; "
+                f"its table would be '{self.table_name}', which holds {content}; "
                 "rename the stream with a stream map"
             )
             raise UserError(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from columnar_singer.connection import CONNECTION_SETTINGS, PostgresConnection
 from columnar_singer.errors import UserError
 from singer_sdk import typing as th
 
+from tap_postgres import masks
 from tap_postgres.backfill import Backfill
 
 DEFAULT_LOOKBACK_SECONDS = 15 * 60
@@ -114,6 +115,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         ),
         description="Send rows as files of columns. Left out: as one RECORD message a row.",
     ),
+    *masks.MASK_SETTINGS,
 ).to_dict()
 
 
@@ -147,6 +149,7 @@ class Settings:
         replication_keys: Columns that become the replication key of a table that has one.
         lookback: How long a transaction that cannot be seen may stay open.
         batch: None to send RECORD messages.
+        mask_rules: Which columns are masked.
         backfill: What to read in place of what is new.
         reconcile: Read the keys that are there, and nothing else.
     """
@@ -156,6 +159,7 @@ class Settings:
     replication_keys: tuple[str, ...]
     lookback: timedelta
     batch: BatchSettings | None
+    mask_rules: tuple[masks.Rule, ...]
     backfill: Backfill | None
     reconcile: bool
 
@@ -179,17 +183,21 @@ class Settings:
                 "name a schema, or leave the setting out to read all"
             )
             raise UserError(message)
+        connection = PostgresConnection.from_config(config)
         backfill = Backfill.from_config(config.get("backfill"))
         reconcile = bool(config.get("reconcile"))
         if backfill is not None and reconcile:
             message = "the settings 'backfill' and 'reconcile' exclude each other; set one of them"
             raise UserError(message)
         return cls(
-            connection=PostgresConnection.from_config(config),
+            connection=replace(
+                connection, session_settings=masks.session_settings(config.get("mask_salt"))
+            ),
             schemas=tuple(schemas) if schemas else None,
             replication_keys=tuple(config.get("default_replication_keys") or ()),
             lookback=timedelta(seconds=config.get("lookback_seconds", DEFAULT_LOOKBACK_SECONDS)),
             batch=_batch(config),
+            mask_rules=masks.rules(config),
             backfill=backfill,
             reconcile=reconcile,
         )
