@@ -147,7 +147,7 @@ def test_a_backfill_loads_a_range_again_and_the_next_run_goes_on_as_before(
         assert bounds is not None
         start, end, rows = bounds
         # The copy is spoiled by hand; no ordinary run would notice.
-        database.execute("update raw.strokes set remark = 'spoiled' where updated_at < %s", (end,))
+        database.execute("update raw.strokes set comment = 'spoiled' where updated_at < %s", (end,))
     done = project.run("make", "backfill", "STREAM=public-strokes", f"FROM={start}", f"TO={end}")
     assert done.returncode == 0, done.stdout[-3000:]
     loads = [line.split() for line in done.stdout.splitlines() if "ago" in line]
