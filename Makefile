@@ -55,8 +55,8 @@ lint: install dev ## check style, types, workflows and locks
 format: dev ## format the code
 	@$(DEV)/ruff format . && $(DEV)/ruff check --fix .
 
-settings: dev ## write the settings tables of the plugins' READMEs
-	@$(DEV)/python -m plugins.readme_settings
+settings: dev ## write the tables of the docs that come from the code
+	@$(DEV)/python -m plugins.readme_settings && $(DEV)/python -m plugins.types_page
 
 lock: install ## compile the lock files anew from their sources
 	@plugins/requirements/compile $(ARGS)

@@ -16,7 +16,9 @@ import psycopg
 import pyarrow as pa
 import pytest
 from psycopg import sql
+from target_s3.columns import lake_schema
 
+from plugins import types_page
 from tests import type_samples
 from tests.older_postgres import postgres_16
 from tests.pipe import move, postgres_settings
@@ -258,6 +260,13 @@ def texts(
 
 
 # The tests
+
+
+def test_the_table_in_the_docs_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
+    assert types_page.main(["--check"]) == 0, capsys.readouterr().err
+    # What it says of the lake is what target-s3 makes of the Arrow types.
+    for arrow, name in types_page.ICEBERG.items():
+        assert str(lake_schema({"a": arrow}, {}).fields[0].field_type) == name
 
 
 def test_f19_every_type_that_a_column_can_have_is_in_the_samples(samples: Samples) -> None:
