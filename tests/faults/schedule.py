@@ -1,0 +1,225 @@
+"""What will happen, worked out from a seed before anything does: pure, so that it can be repeated.
+
+Moments are seconds from the start of a writer, or parts of a run's duration. The servers and the
+machine's load decide what they strike, so a seed repeats the plan and not each race.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Writers
+
+
+class Ending(enum.Enum):
+    """How a transaction ends."""
+
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    COMMIT_PREPARED = "commit prepared"
+    ROLLBACK_PREPARED = "rollback prepared"
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether it is prepared first (two-phase commit)."""
+        return self in {Ending.COMMIT_PREPARED, Ending.ROLLBACK_PREPARED}
+
+
+class Write(enum.Enum):
+    """What a statement does."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    SOFT_DELETE = "soft delete"
+    HARD_DELETE = "hard delete"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A write of a transaction.
+
+    Attributes:
+        at: Seconds after the transaction began.
+        table: Index in the list of tables.
+        write: What it does; where the table does not allow it, it inserts.
+        rows: How many rows, if it inserts.
+        in_savepoint: Whether it runs in a subtransaction, which has an id of its own.
+    """
+
+    at: float
+    table: int
+    write: Write
+    rows: int
+    in_savepoint: bool
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A transaction of a writer.
+
+    Attributes:
+        pause: Seconds before it begins.
+        duration: Seconds from its first statement to its end, or to being prepared.
+        prepared_for: Seconds that it stays prepared.
+    """
+
+    pause: float
+    duration: float
+    prepared_for: float
+    ending: Ending
+    statements: tuple[Statement, ...]
+
+
+_ENDINGS = {
+    Ending.COMMIT: 70,
+    Ending.ROLLBACK: 15,
+    Ending.COMMIT_PREPARED: 10,
+    Ending.ROLLBACK_PREPARED: 5,
+}
+_WRITES = {Write.INSERT: 5, Write.UPDATE: 4, Write.SOFT_DELETE: 1, Write.HARD_DELETE: 1}
+
+
+def transactions(seed: str, tables: int, seconds: float, longest: float) -> Iterator[Transaction]:
+    """What one writer does.
+
+    Args:
+        seed: Another one for each writer.
+        tables: How many tables there are.
+        seconds: The last transaction begins before.
+        longest: Longest duration of a transaction in seconds.
+    """
+    chance = random.Random(seed)
+    elapsed = 0.0
+    while True:
+        # Most are short, as in life; a few take all the time there is.
+        duration = longest * chance.random() ** 3
+        ending = _pick(chance, _ENDINGS)
+        found = Transaction(
+            pause=chance.uniform(0, longest / 12),
+            duration=duration,
+            prepared_for=chance.uniform(0, longest / 3) if ending.is_prepared else 0,
+            ending=ending,
+            statements=tuple(_statements(chance, tables, duration)),
+        )
+        elapsed += found.pause
+        if elapsed >= seconds:
+            return
+        yield found
+        elapsed += found.duration + found.prepared_for
+
+
+def _statements(chance: random.Random, tables: int, duration: float) -> Iterator[Statement]:
+    # The first at once: a transaction without one has not begun.
+    moments = [0.0, *sorted(chance.uniform(0, duration) for _ in range(chance.randrange(1, 6)))]
+    for moment in moments:
+        yield Statement(
+            at=moment,
+            table=chance.randrange(tables),
+            write=_pick(chance, _WRITES),
+            rows=chance.randrange(1, 40),
+            in_savepoint=chance.random() < 0.2,
+        )
+
+
+# Kills
+
+
+class Victim(enum.Enum):
+    """What is killed of a run."""
+
+    TAP = "tap"
+    TARGET = "target"
+    BOTH = "tap and target"
+    ALL = "tap, target and runner"  # a STATE that is written then is read by nobody
+
+
+@dataclass(frozen=True)
+class Kill:
+    """The end of one run.
+
+    Attributes:
+        pipe: Of which pipe, by name.
+        signal: `KILL` or `TERM`.
+        at: Part of an undisturbed run's duration after which it strikes.
+    """
+
+    pipe: str
+    victim: Victim
+    signal: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Restart:
+    """A server that ends and comes back.
+
+    Attributes:
+        part: Of the local stack, by name.
+        signal: `KILL`, or `STOP` for the orderly way.
+        at: As in `Kill`.
+    """
+
+    part: str
+    signal: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """One run of each pipe, and what befalls it."""
+
+    number: int
+    kills: tuple[Kill, ...]
+    restart: Restart | None
+
+
+RESTARTED_IN = 0.3
+"""Part of the rounds in which a server is restarted."""
+
+_EARLIEST, _LATEST = 0.1, 1.05
+"""A little before the end of Python's start, a little after the end of a run."""
+
+
+def rounds(seed: str, kills: int, pipes: Sequence[str], parts: Sequence[str]) -> list[Round]:
+    """Plan rounds until there are enough kills.
+
+    Args:
+        seed: Of the plan.
+        kills: How many runs to kill.
+        pipes: Names of the pipes, which run side by side; each round kills some or all.
+        parts: Names of the servers.
+    """
+    chance = random.Random(seed)
+    planned: list[Round] = []
+    left = kills
+    while left:
+        struck = [pipe for pipe in pipes if chance.random() < 0.85] or [chance.choice(pipes)]
+        found = tuple(
+            Kill(
+                pipe=pipe,
+                victim=chance.choice(list(Victim)),
+                signal=chance.choice(["KILL", "TERM"]),
+                at=chance.uniform(_EARLIEST, _LATEST),
+            )
+            for pipe in struck[:left]
+        )
+        restart = None
+        if chance.random() < RESTARTED_IN:
+            restart = Restart(
+                part=chance.choice(parts),
+                signal=chance.choice(["KILL", "STOP"]),
+                at=chance.uniform(_EARLIEST, _LATEST),
+            )
+        planned.append(Round(len(planned) + 1, found, restart))
+        left -= len(found)
+    return planned
+
+
+def _pick(chance: random.Random, weights: dict[T, int]) -> T:
+    return chance.choices(list(weights), list(weights.values()))[0]
