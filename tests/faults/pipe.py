@@ -29,6 +29,7 @@ HANG_SECONDS = 180.0
 """A run that takes longer hangs."""
 
 _COMMITTED = "rows committed"
+_POLL_SECONDS = 0.01
 
 
 class HangError(AssertionError):
@@ -75,6 +76,27 @@ class Run:
         """Begin to keep the states that the target writes."""
         self._keeper = threading.Thread(target=self._keep_states, daemon=True)
         self._keeper.start()
+
+    def wait_for(self, lines: int, delay: float) -> None:
+        """Wait until it has logged so many lines, and the delay in seconds after; or it has ended.
+
+        Args:
+            lines: How many; none before the tap has begun to speak.
+            delay: Seconds.
+        """
+        while self.lines < lines and self.is_alive:
+            time.sleep(_POLL_SECONDS)
+        time.sleep(delay)
+
+    @property
+    def lines(self) -> int:
+        """How many lines both have logged."""
+        return self.log_file.read_bytes().count(b"\n")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether one of both runs."""
+        return self.tap.poll() is None or self.target.poll() is None
 
     def kill(self, victim: Victim, signal_name: str) -> bool:
         """Send a signal to the process groups of tap, target or both; False if all had ended."""

@@ -1,12 +1,14 @@
 """What will happen, worked out from a seed before anything does: pure, so that it can be repeated.
 
-Moments are seconds from the start of a writer, or parts of a run's duration. The servers and the
-machine's load decide what they strike, so a seed repeats the plan and not each race.
+Moments of writers are seconds, those of kills parts of what a run has to say in its log, so that
+they strike at every step of it whatever else the machine does. A seed repeats the plan and not each
+race.
 """
 
 from __future__ import annotations
 
 import enum
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -140,19 +142,32 @@ class Victim(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When in a run something happens.
+
+    Attributes:
+        part: Of the lines that an undisturbed run logs, so many have been logged, 0 to 1.
+        delay: Seconds after that line.
+    """
+
+    part: float
+    delay: float
+
+
+@dataclass(frozen=True)
 class Kill:
     """The end of one run.
 
     Attributes:
         pipe: Of which pipe, by name.
         signal: `KILL` or `TERM`.
-        at: Part of an undisturbed run's duration after which it strikes.
+        moment: When it strikes.
     """
 
     pipe: str
     victim: Victim
     signal: str
-    at: float
+    moment: Moment
 
 
 @dataclass(frozen=True)
@@ -162,12 +177,14 @@ class Restart:
     Attributes:
         part: Of the local stack, by name.
         signal: `KILL`, or `STOP` for the orderly way.
-        at: As in `Kill`.
+        pipe: The one whose run says when.
+        moment: When it ends.
     """
 
     part: str
     signal: str
-    at: float
+    pipe: str
+    moment: Moment
 
 
 @dataclass(frozen=True)
@@ -179,46 +196,49 @@ class Round:
     restart: Restart | None
 
 
+STRUCK_IN = 0.85
+"""Part of the rounds in which a pipe's run is killed."""
+
 RESTARTED_IN = 0.3
 """Part of the rounds in which a server is restarted."""
 
-_EARLIEST, _LATEST = 0.1, 1.05
-"""A little before the end of Python's start, a little after the end of a run."""
+_DELAY_SECONDS = 0.2
+"""Longest from a line to what happens after it: about as long as from one line to the next."""
 
 
-def rounds(seed: str, kills: int, pipes: Sequence[str], parts: Sequence[str]) -> list[Round]:
-    """Plan rounds until there are enough kills.
+def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Round]:
+    """Plan rounds without end.
 
     Args:
         seed: Of the plan.
-        kills: How many runs to kill.
         pipes: Names of the pipes, which run side by side; each round kills some or all.
         parts: Names of the servers.
     """
     chance = random.Random(seed)
-    planned: list[Round] = []
-    left = kills
-    while left:
-        struck = [pipe for pipe in pipes if chance.random() < 0.85] or [chance.choice(pipes)]
-        found = tuple(
+    for number in itertools.count(1):
+        struck = [pipe for pipe in pipes if chance.random() < STRUCK_IN] or [chance.choice(pipes)]
+        kills = tuple(
             Kill(
                 pipe=pipe,
                 victim=chance.choice(list(Victim)),
                 signal=chance.choice(["KILL", "TERM"]),
-                at=chance.uniform(_EARLIEST, _LATEST),
+                moment=_moment(chance),
             )
-            for pipe in struck[:left]
+            for pipe in struck
         )
         restart = None
         if chance.random() < RESTARTED_IN:
             restart = Restart(
                 part=chance.choice(parts),
                 signal=chance.choice(["KILL", "STOP"]),
-                at=chance.uniform(_EARLIEST, _LATEST),
+                pipe=chance.choice(pipes),
+                moment=_moment(chance),
             )
-        planned.append(Round(len(planned) + 1, found, restart))
-        left -= len(found)
-    return planned
+        yield Round(number, kills, restart)
+
+
+def _moment(chance: random.Random) -> Moment:
+    return Moment(chance.random(), chance.uniform(0, _DELAY_SECONDS))
 
 
 def _pick(chance: random.Random, weights: dict[T, int]) -> T:

@@ -110,7 +110,7 @@ class Trickle(threading.Thread):
         while not self._ended.is_set():
             try:
                 with psycopg.connect(self._url, connect_timeout=5) as connection:
-                    while not self._ended.wait(self._chance.uniform(0.05, 0.25)):
+                    while not self._ended.wait(self._chance.uniform(0.1, 0.4)):
                         self._write(connection)
             except psycopg.OperationalError:  # the server is restarted
                 self._ended.wait(0.2)
