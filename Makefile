@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 DEV := .venv-dev/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run up down status simulate compare psql docs dev test lint format lock clean
+.PHONY: help install run up down status simulate compare psql docs dev test lint format settings lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ lint: install dev ## check style, types, workflows and locks
 
 format: dev ## format the code
 	@$(DEV)/ruff format . && $(DEV)/ruff check --fix .
+
+settings: dev ## write the settings tables of the plugins' READMEs
+	@$(DEV)/python -m plugins.readme_settings
 
 lock: install ## compile the lock files anew from their sources
 	@plugins/requirements/compile $(ARGS)

@@ -48,7 +48,12 @@ CONNECTION_SETTINGS: tuple[th.Property[Any], ...] = (
 
 @dataclass(frozen=True)
 class PostgresConnection:
-    """Where a PostgreSQL database is and who logs in."""
+    """Where a PostgreSQL database is and who logs in.
+
+    Attributes:
+        session_settings: Settings of the server, of names and values without blanks or backslashes.
+            They are sent with the login, which no log of the server shows, unlike SET.
+    """
 
     host: str
     user: str
@@ -56,6 +61,7 @@ class PostgresConnection:
     port: int = DEFAULT_PORT
     password: str | None = field(default=None, repr=False)
     connect_timeout_seconds: int = CONNECT_TIMEOUT_SECONDS
+    session_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> PostgresConnection:
@@ -109,6 +115,9 @@ class PostgresConnection:
                 dbname=self.database,
                 application_name=application_name,
                 client_encoding="UTF8",
+                options=" ".join(
+                    f"-c {name}={value}" for name, value in self.session_settings.items()
+                ),
                 connect_timeout=self.connect_timeout_seconds,
                 keepalives=1,
                 keepalives_idle=KEEPALIVES_IDLE_SECONDS,

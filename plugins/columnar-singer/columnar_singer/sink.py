@@ -11,7 +11,7 @@ import pyarrow as pa
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
-from columnar_singer import batch_files, load_log, metadata, records
+from columnar_singer import batch_files, load_log, metadata, odd_values, quarantine, records
 from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from singer_sdk.target_base import Target
 
     from columnar_singer.facts import StreamFacts
+    from columnar_singer.odd_values import OddValue
 
 DEFAULT_BATCH_SIZE_ROWS = 50_000
+_OWN_TABLES = {load_log.TABLE_NAME: "the load log", quarantine.TABLE_NAME: "the quarantine"}
+X_KEYS_ONLY = "x-keys-only"
+"""Key of a SCHEMA's `schema`: true where the tap sends nothing but the keys that are there."""
 
 
 class ColumnarSink(Sink, StreamDestination):
@@ -56,6 +60,8 @@ class ColumnarSink(Sink, StreamDestination):
         self.table_name = table_name(stream_name)
         self.bookmark_name = stream_name
         self.is_incremental = False
+        self.keys_only = bool(schema.get(X_KEYS_ONLY))
+        self.schema_drift: str = self.config["schema_drift"]
         self.schema_changes: list[str] = []
         self.failure: Exception | None = None
         self.is_stated = False
@@ -87,9 +93,9 @@ class ColumnarSink(Sink, StreamDestination):
 
     def open(self) -> None:
         """Compare the destination's table with the SCHEMA."""
-        if self.table_name == load_log.TABLE_NAME:
+        if content := _OWN_TABLES.get(self.table_name):
             message = (
-                f"its table would be '{self.table_name}', which holds the load log; "
+                f"its table would be '{self.table_name}', which holds {content}; "
                 "rename the stream with a stream map"
             )
             raise UserError(message)
@@ -185,6 +191,7 @@ class ColumnarSink(Sink, StreamDestination):
             columns[metadata.DELETED_AT] = metadata.COLUMNS[metadata.DELETED_AT]
         self._stamp_and_stage(
             records.to_arrow(buffer.records, columns, self.properties),
+            [],
             extracted_at=buffer.extracted_at(),
             received_at=buffer.received_at,
             table_version=buffer.versions(),
@@ -265,7 +272,10 @@ class ColumnarSink(Sink, StreamDestination):
             sequence_from=next_sequence - self._pending_rows,
             sequence_to=next_sequence - 1,
         )
-        result = self.commit(row, full_refresh=self._is_full_refresh)
+        if self.keys_only:
+            result = self.commit_keys(row)
+        else:
+            result = self.commit(row, full_refresh=self._is_full_refresh)
         self._next_sequence = next_sequence + result.rows_deleted
         self._commits += 1
         self._pending_rows = 0
@@ -350,10 +360,16 @@ class ColumnarSink(Sink, StreamDestination):
 
     def _stage_batches(self, batches: list[pa.RecordBatch], received_at: datetime) -> None:
         table = pa.Table.from_batches([batch.replace_schema_metadata() for batch in batches])
+        odd: list[OddValue] = []
+        rows = 0
+        for batch in batches:
+            odd += odd_values.moved(odd_values.of(batch), rows)
+            rows += batch.num_rows
         self._has_batch_rows = True
         self._count(table.num_rows)
         self._stamp_and_stage(
             table,
+            odd,
             extracted_at=batch_files.extracted_at(batches[0]),
             received_at=received_at,
             table_version=None,
@@ -362,6 +378,7 @@ class ColumnarSink(Sink, StreamDestination):
     def _stamp_and_stage(
         self,
         table: pa.Table,
+        odd: Sequence[OddValue],
         *,
         extracted_at: pa.Array | datetime | None,
         received_at: datetime,
@@ -379,7 +396,8 @@ class ColumnarSink(Sink, StreamDestination):
                 sequence=sequence,
                 table_version=table_version,
                 sync_started_at=self.sync_started_at,
-            )
+            ),
+            odd,
         )
         self._next_sequence = sequence + table.num_rows
         self.logger.info("%s: %s rows staged", self.stream_name, f"{self.rows_since_schema:,}")

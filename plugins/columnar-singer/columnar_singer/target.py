@@ -24,6 +24,7 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.target_base import Target
 
+from columnar_singer import drift
 from columnar_singer.batch_files import delete_batch_file
 from columnar_singer.destination import CommitResult, DestinationLostError
 from columnar_singer.errors import UserError, one_line
@@ -73,6 +74,16 @@ TARGET_SETTINGS: tuple[th.Property[Any], ...] = (
         description=(
             "Mark all rows of a table deleted when the tap sends the whole stream anew and it is "
             "empty. Off, such a stream fails."
+        ),
+    ),
+    th.Property(
+        "schema_drift",
+        th.StringType(allowed_values=list(drift.MODES)),
+        default=drift.ALLOW,
+        description=(
+            "What may change in a table that is there. `allow`: columns are added and widened, and "
+            "one whose type changes otherwise gets a new column `<name>__v2`. `add_columns`: "
+            "columns are added; for anything else the stream fails. `block`: nothing."
         ),
     ),
 )

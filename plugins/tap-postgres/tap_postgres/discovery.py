@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from tap_postgres.masks import Mask
+
 # What may order the rows of a stream. The values of the others either have no order or cannot be
 # written into a bookmark without loss.
 _REPLICATION_KEY_TYPES = {
@@ -171,6 +173,7 @@ class Column:
         is_cast: Whether that differs from the type it is declared with.
         is_not_null: Whether it is declared NOT NULL.
         comment: Its comment.
+        mask: How its values are masked; None if they are sent as they are.
     """
 
     name: str
@@ -178,11 +181,12 @@ class Column:
     is_cast: bool
     is_not_null: bool
     comment: str | None
+    mask: Mask | None = None
 
     @property
     def can_order(self) -> bool:
         """Whether the column may be a replication key."""
-        return type_name(self.datatype) in _REPLICATION_KEY_TYPES
+        return self.mask is None and type_name(self.datatype) in _REPLICATION_KEY_TYPES
 
     @property
     def json_schema(self) -> dict[str, Any]:
@@ -190,8 +194,9 @@ class Column:
         schema = {**from_postgres(self.datatype).json_schema, X_SQL_DATATYPE: self.datatype}
         if not self.is_not_null:
             schema["type"] = [schema["type"], "null"]
-        if self.comment:
-            schema["description"] = self.comment
+        told = [text for text in (self.comment, self.mask and self.mask.description) if text]
+        if told:
+            schema["description"] = " ".join(told)
         return schema
 
 

@@ -98,14 +98,15 @@ def unless_settled(settled_xid: int, xmax: int) -> sql.Composed:
 
 
 def _columns(columns: Sequence[Column]) -> sql.Composed:
-    return sql.SQL(", ").join(
-        sql.SQL("t.{name}::{datatype}").format(
-            name=sql.Identifier(column.name), datatype=sql.SQL(column.datatype)
-        )
-        if column.is_cast
-        else sql.SQL("t.{}").format(sql.Identifier(column.name))
-        for column in columns
-    )
+    return sql.SQL(", ").join(_value(column) for column in columns)
+
+
+def _value(column: Column) -> sql.Composable:
+    datatype = column.mask.datatype if column.mask else column.datatype
+    value = sql.SQL("t.{}").format(sql.Identifier(column.name))
+    if column.is_cast:
+        value = sql.SQL("{}::{}").format(value, sql.SQL(datatype))
+    return column.mask.expression(value) if column.mask else value
 
 
 def _name(table: Table) -> sql.Identifier:

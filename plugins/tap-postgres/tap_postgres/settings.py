@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,8 @@ from columnar_singer import batch_files
 from columnar_singer.connection import CONNECTION_SETTINGS, PostgresConnection
 from columnar_singer.errors import UserError
 from singer_sdk import typing as th
+
+from tap_postgres import masks
 
 DEFAULT_LOOKBACK_SECONDS = 15 * 60
 
@@ -82,6 +84,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         ),
         description="Send rows as files of columns. Left out: as one RECORD message a row.",
     ),
+    *masks.MASK_SETTINGS,
 ).to_dict()
 
 
@@ -115,6 +118,7 @@ class Settings:
         replication_keys: Columns that become the replication key of a table that has one.
         lookback: How long a transaction that cannot be seen may stay open.
         batch: None to send RECORD messages.
+        mask_rules: Which columns are masked.
     """
 
     connection: PostgresConnection
@@ -122,6 +126,7 @@ class Settings:
     replication_keys: tuple[str, ...]
     lookback: timedelta
     batch: BatchSettings | None
+    mask_rules: tuple[masks.Rule, ...]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -143,12 +148,16 @@ class Settings:
                 "name a schema, or leave the setting out to read all"
             )
             raise UserError(message)
+        connection = PostgresConnection.from_config(config)
         return cls(
-            connection=PostgresConnection.from_config(config),
+            connection=replace(
+                connection, session_settings=masks.session_settings(config.get("mask_salt"))
+            ),
             schemas=tuple(schemas) if schemas else None,
             replication_keys=tuple(config.get("default_replication_keys") or ()),
             lookback=timedelta(seconds=config.get("lookback_seconds", DEFAULT_LOOKBACK_SECONDS)),
             batch=_batch(config),
+            mask_rules=masks.rules(config),
         )
 
 

@@ -50,19 +50,21 @@ class PostgresStream(Stream):
 
     _tap: TapPostgres
 
-    def __init__(self, tap: TapPostgres, table: Table) -> None:
+    def __init__(self, tap: TapPostgres, table: Table, fault: str | None = None) -> None:
         """Make the stream of a table.
 
         Args:
             tap: The tap.
             table: As it was discovered in this run.
+            fault: Why it must not be read, None if it may.
         """
         super().__init__(tap, schema=table.json_schema, name=table.stream_name)
         self.table = table
+        self._fault = fault
         self.primary_keys = table.key
         for name in tap.settings.replication_keys:
             column = table.column(name)
-            if column is not None and column.can_order:
+            if column is not None and (column.can_order or column.mask):
                 self.replication_key = name
                 break
 
@@ -113,6 +115,13 @@ class PostgresStream(Stream):
             )
             raise UserError(message)
         column = self._existing_column(self.replication_key, "replication-key")
+        if column.mask:
+            message = (
+                f"column {column.name!r} is the replication-key, whose values stand in the state, "
+                "and the setting 'mask' masks it; take it out of the mask, or set another "
+                "replication-key in the stream's metadata"
+            )
+            raise UserError(message)
         if not column.can_order:
             message = (
                 f"column {column.name!r} of type {column.datatype} cannot be a replication-key; "
@@ -127,10 +136,19 @@ class PostgresStream(Stream):
         """The columns to read: those selected, and all keys.
 
         Raises:
-            UserError: A key column does not exist.
+            UserError: A key column does not exist or is masked so that keys would be equal, or the
+                stream must not be read.
         """
+        if self._fault is not None:
+            raise UserError(self._fault)
         for name in self.primary_keys:
-            self._existing_column(name, "key")
+            mask = self._existing_column(name, "key").mask
+            if mask and not mask.keeps_values_apart:
+                message = (
+                    f"column {name!r} is part of the key, and the setting 'mask' gives it the kind "
+                    f"{mask.kind}, which makes all keys equal; give it the kind sha256"
+                )
+                raise UserError(message)
         always = {*self.primary_keys, self.replication_key}
         return [
             column

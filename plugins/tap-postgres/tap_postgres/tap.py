@@ -15,7 +15,7 @@ from columnar_singer.errors import UserError, one_line, run_plugin
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
-from tap_postgres import queries, session
+from tap_postgres import masks, queries, session
 from tap_postgres.discovery import discover
 from tap_postgres.settings import CONFIG_JSONSCHEMA, Settings
 from tap_postgres.snapshot import Snapshot, take
@@ -63,10 +63,11 @@ class TapPostgres(Tap):
             A stream a table.
 
         Raises:
-            UserError: Two tables would be one stream.
+            UserError: Two tables would be one stream, or a mask fits none.
         """
         with session.connect(self.settings.connection) as connection:
-            tables = discover(connection, self.settings.schemas)
+            found = discover(connection, self.settings.schemas)
+        tables, faults = masks.apply(found, self.settings.mask_rules)
         names = Counter(table.stream_name for table in tables)
         if doubled := [name for name, number in names.items() if number > 1]:
             message = (
@@ -75,7 +76,7 @@ class TapPostgres(Tap):
                 "setting 'filter_schemas'"
             )
             raise UserError(message)
-        return [PostgresStream(self, table) for table in tables]
+        return [PostgresStream(self, table, faults.get(table.stream_name)) for table in tables]
 
     # What belongs to one run
 
