@@ -17,7 +17,7 @@ from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
 from columnar_singer.messages import RecordLine, as_json
 from columnar_singer.names import table_name
-from columnar_singer.types import arrow_schema, from_property
+from columnar_singer.types import X_KEYS_ONLY, arrow_schema, from_property
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH_SIZE_ROWS = 50_000
 _OWN_TABLES = {load_log.TABLE_NAME: "the load log", quarantine.TABLE_NAME: "the quarantine"}
-X_KEYS_ONLY = "x-keys-only"
-"""Key of a SCHEMA's `schema`: true where the tap sends nothing but the keys that are there."""
 
 
 class ColumnarSink(Sink, StreamDestination):
