@@ -92,7 +92,6 @@ class Leases:
         self._seconds = seconds
         self._process = _this_process()
         self._lock = threading.Lock()
-        self._table: Table | None = None
         self._held: dict[str, Lease] = {}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -222,18 +221,16 @@ class Leases:
             The leases as they are now.
         """
         for _ in range(_MAX_CONFLICTS):
-            if self._table is None:
-                self._table = self._open_table()
-            else:
-                self._table.refresh()
-            found = _leases(self._table)
+            # Opened anew each time: of two runs that make it at once, one made it in vain.
+            table = self._open_table()
+            found = _leases(table)
             wanted = change(found)
             if wanted is None:
                 return found
             now = time.time()
             wanted = {name: lease for name, lease in wanted.items() if not lease.is_over(now)}
             try:
-                _commit(self._table, wanted)
+                _commit(table, wanted)
             except CommitFailedException:
                 continue
             return wanted

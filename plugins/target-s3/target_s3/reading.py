@@ -16,6 +16,7 @@ from pyiceberg.table import ALWAYS_TRUE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
@@ -28,17 +29,21 @@ _BUFFER_BYTES = 1024 * 1024
 _FIELD_ID = b"PARQUET:field_id"
 
 
-def scan(table: Table, columns: list[str]) -> Iterator[pa.Table]:
+def scan(
+    table: Table, columns: list[str], skip_files_without: str | BooleanExpression = ALWAYS_TRUE
+) -> Iterator[pa.Table]:
     """Read columns of a table's current snapshot.
 
     Args:
         table: The table.
         columns: Names of the columns.
+        skip_files_without: A condition; files that have no such row, as far as their statistics
+            tell, are not read. The rows of the others come all.
 
     Yields:
         Rows with the columns in the order given; at least one table, be it empty.
     """
-    plan = table.scan(selected_fields=tuple(columns))
+    plan = table.scan(skip_files_without, selected_fields=tuple(columns))
     projection = plan.projection()
     yield arrow_schema(projection).empty_table().select(columns)
     for task in plan.plan_files():

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from columnar_singer.metadata import DELETED_AT, SEQUENCE, SYNC_STARTED_AT, add_metadata
 
 from target_s3.reading import scan
-from target_s3.rejected import ODD_TEXT, odd_texts, with_odd_text
+from target_s3.rejected import ODD_TEXT, with_odd_text
 from target_s3.spill import KeySpill
 from target_s3.versions import gone_keys, is_changed, match_versions, newest_versions
 
@@ -63,10 +63,7 @@ class Refresh:
             The number of tombstones, which are numbered from `next_sequence` on.
         """
         sent_texts = rejected.texts()
-        if sent_texts is None:
-            sent_texts = lake_texts = odd_texts([])
-        else:
-            lake_texts = rejected.texts_in_lake(self.table.name()[-1])
+        lake_texts = rejected.texts_in_lake(self.table.name()[-1])
         columns = [*self.columns, SEQUENCE, DELETED_AT]
         row_bytes = sent.arrow_bytes // max(1, sent.rows) or KEY_BYTES
         spill = KeySpill(self.keys, row_bytes * (sent.rows + table_rows(self.table)))

@@ -56,16 +56,17 @@ class Rejected:
         self._staged.write(rows)
         self.values += rows.num_rows
 
-    def texts(self) -> pa.Table | None:
-        """Give `odd_texts` of the values, None if there are none."""
+    def texts(self) -> pa.Table:
+        """Give `odd_texts` of the values."""
         if self._staged is None:
-            return None
+            return odd_texts([])
         self._staged.close()
         return odd_texts(list(self._staged.read(_TEXT_COLUMNS)))
 
     def texts_in_lake(self, table_name: str) -> pa.Table:
         """Give `odd_texts` of what the quarantine has for a table already."""
-        parts = scan(self._lake.quarantine, ["table_name", *_TEXT_COLUMNS])
+        columns = ["table_name", *_TEXT_COLUMNS]
+        parts = scan(self._lake.quarantine, columns, f"table_name = '{table_name}'")
         return odd_texts([rows.filter(pc.equal(rows["table_name"], table_name)) for rows in parts])
 
     def keep_only(self, sequences: pa.Array) -> None:

@@ -51,6 +51,15 @@ def test_f07_truncate_deletes_all_rows(run, reader, players):
     assert len(reader.rows("players")) == 4
 
 
+def test_f04_a_tap_that_dies_before_the_keys_deletes_nothing(run, reader, players):
+    run(players.full_refresh([ANN, BOB]))
+    schema, state = keys_only(players, [], source_time="2026-01-01T00:00:00+00:00")
+    other = players.states({"public-clubs": {"rows_read": 0}})
+    for messages in ([schema], [schema, other], [state, schema, state]):
+        assert run(messages).error is None
+        assert current(reader) == [(1, "Ann"), (2, "Bob")]
+
+
 def test_f04_many_keys_and_many_versions(run, reader, players, monkeypatch):
     monkeypatch.setattr("target_s3.spill.PART_BYTES", 1000)
     rows = [{"id": number, "name": str(number)} for number in range(2000)]

@@ -56,7 +56,7 @@ def _content(reader):
         (["day"], 4),
         (["bucket(4, id)"], 4),
         (["truncate(4, name)"], 2),
-        (["truncate(10, price)", "year(day)"], 6),
+        (["truncate(1000, price)", "year(day)"], 6),
     ],
     ids=str,
 )
