@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,11 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
 from singer_sdk.singerlib import (
     Catalog,
     MetadataMapping,
-    RecordMessage,
     SchemaMessage,
 )
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 from tap_postgres import engine, queries, session
-from tap_postgres.json_rows import to_rows
 from tap_postgres.position import (
     Candidate,
     Position,
@@ -224,6 +223,8 @@ class PostgresStream(Stream):
         Yields:
             The rows.
         """
+        from tap_postgres.json_rows import to_rows
+
         columns = self.selected_columns
         query = queries.rows(self.table, columns)
         schema = _arrow_schema(columns)
@@ -363,16 +364,19 @@ class PostgresStream(Stream):
             yield file.rows
 
     def _send_records(self, batches: Iterable[pa.RecordBatch], snapshot: Snapshot) -> Iterator[int]:
+        # What it needs takes a while to import, and is not needed for batches.
+        from tap_postgres.json_rows import to_lines
+
         for batch in batches:
-            for record in to_rows(batch, self.schema["properties"]):
-                self._tap.write_message(
-                    RecordMessage(
-                        stream=self.name,
-                        record=record,
-                        version=self._stream_version,
-                        time_extracted=snapshot.taken_at,
-                    )
-                )
+            for lines in to_lines(
+                batch,
+                self.name,
+                self.schema["properties"],
+                version=self._stream_version,
+                time_extracted=snapshot.taken_at,
+            ):
+                sys.stdout.write(lines)
+            sys.stdout.flush()
             yield batch.num_rows
 
 
