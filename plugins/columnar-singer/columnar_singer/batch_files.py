@@ -26,10 +26,13 @@ from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
+from columnar_singer import odd_values
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from columnar_singer.odd_values import OddValue
 
 FORMAT = "arrow"
 COMPRESSIONS = (None, "lz4")
@@ -165,7 +168,7 @@ def write_batch_files(
     """Write rows into files, one after the other, holding one batch in memory at a time.
 
     Args:
-        batches: The rows, all of `schema`.
+        batches: The rows, all of `schema`, with their odd values attached.
         directory: Of `new_run_directory`.
         schema: Of the files, without metadata of its own.
         extracted_at: Time of the snapshot, with a time zone.
@@ -180,12 +183,12 @@ def write_batch_files(
     file: _OpenFile | None = None
     try:
         for batch in batches:
-            rest = batch
-            while rest.num_rows:
+            odd, start = odd_values.of(batch), 0
+            while start < batch.num_rows:
                 file = file or _OpenFile(directory, stamped, compression)
-                piece = rest.slice(0, rows_per_file - file.rows)
-                file.write(piece)
-                rest = rest.slice(piece.num_rows)
+                piece = batch.slice(start, rows_per_file - file.rows)
+                file.write(piece, odd_values.part(odd, start, piece.num_rows))
+                start += piece.num_rows
                 if file.rows >= rows_per_file or file.bytes >= bytes_per_file:
                     finished, file = file.finish(), None
                     yield finished
@@ -204,7 +207,8 @@ def read_batches(url: str) -> Iterator[pa.RecordBatch]:
         url: A `file://` URL of the manifest.
 
     Yields:
-        The record batches, mapped from the file and so not in memory until they are touched.
+        The record batches, mapped from the file and so not in memory until they are touched, with
+        their odd values attached.
 
     Raises:
         UserError: The file is not there or is not a complete Arrow IPC stream.
@@ -212,7 +216,14 @@ def read_batches(url: str) -> Iterator[pa.RecordBatch]:
     path = path_of(url)
     try:
         with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
-            yield from reader
+            while True:
+                try:
+                    batch, metadata = reader.read_next_batch_with_custom_metadata()
+                except StopIteration:
+                    return
+                yield batch.replace_schema_metadata(
+                    {**(batch.schema.metadata or {}), **dict(metadata or {})}
+                )
     except (OSError, pa.ArrowInvalid) as error:
         message = (
             f"cannot read the batch file {str(path)!r} ({str(error).partition(chr(10))[0]}); "
@@ -261,8 +272,11 @@ class _OpenFile:
             self._file, schema, options=pa.ipc.IpcWriteOptions(compression=compression)
         )
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        self._writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=self._schema))
+    def write(self, batch: pa.RecordBatch, odd: list[OddValue]) -> None:
+        self._writer.write_batch(
+            pa.RecordBatch.from_arrays(batch.columns, schema=self._schema),
+            custom_metadata={odd_values.METADATA_KEY: odd_values.dump(odd)} if odd else None,
+        )
         self.rows += batch.num_rows
         self.bytes += batch.nbytes
 

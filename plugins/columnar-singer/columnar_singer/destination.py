@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from columnar_singer.load_log import LoadLogRow
+    from columnar_singer.odd_values import OddValue
     from columnar_singer.types import ColumnType
 
 
@@ -37,12 +38,14 @@ class CommitResult:
         rows_committed: Rows inserted or changed.
         rows_deleted: Rows marked deleted, each with a sequence number of its own from
             `LoadLogRow.sequence_to + 1` on.
+        rows_rejected: Values that went to the quarantine table.
         bytes: Bytes written.
         files: Data files written.
     """
 
     rows_committed: int
     rows_deleted: int = 0
+    rows_rejected: int = 0
     bytes: int = 0
     files: int = 0
 
@@ -56,6 +59,8 @@ class StreamDestination(abc.ABC):
         properties: The SCHEMA property of each of them.
         is_incremental: The SCHEMA names a replication key, so that no full refresh follows.
         first_sequence: `_sdc_sequence` of the first row received in this run, None before it.
+        keys_only: The tap sends nothing but the keys that are there, for `commit_keys`.
+        schema_drift: Setting of the same name, one of `drift.MODES`.
     """
 
     table_name: str
@@ -63,6 +68,8 @@ class StreamDestination(abc.ABC):
     properties: dict[str, dict[str, Any]]
     is_incremental: bool
     first_sequence: int | None
+    keys_only: bool
+    schema_drift: str
 
     @property
     @abc.abstractmethod
@@ -92,11 +99,13 @@ class StreamDestination(abc.ABC):
         """Tell whether the table has a row that is not marked deleted."""
 
     @abc.abstractmethod
-    def stage(self, table: pa.Table) -> None:
+    def stage(self, table: pa.Table, odd_values: Sequence[OddValue]) -> None:
         """Bring rows to the destination in a form that no reader sees.
 
         Args:
             table: Rows with `columns` and then `metadata.COLUMNS`.
+            odd_values: Values that are NULL in `table`, by its rows. What the destination cannot
+                hold either goes into its quarantine table in `commit`.
         """
 
     @abc.abstractmethod
@@ -111,6 +120,18 @@ class StreamDestination(abc.ABC):
 
         Returns:
             What was done. After this nothing is staged any more.
+        """
+
+    @abc.abstractmethod
+    def commit_keys(self, row: LoadLogRow) -> CommitResult:
+        """Mark the live rows deleted whose key is not staged, and write the load log's row.
+
+        Args:
+            row: The load log row; write `row.finished(result)`. Its `sequence_to` is the greatest
+                number given out so far: the rows marked are numbered from the next one on.
+
+        Returns:
+            What was done; `rows_committed` is 0. After this nothing is staged any more.
         """
 
     @abc.abstractmethod

@@ -62,6 +62,7 @@ class LoadLogRow:
         return dataclasses.replace(
             self,
             rows_committed=result.rows_committed,
+            rows_rejected=result.rows_rejected,
             bytes=result.bytes,
             files=result.files,
             sequence_from=sequence_from,

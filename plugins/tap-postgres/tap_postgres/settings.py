@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,9 @@ from columnar_singer import batch_files
 from columnar_singer.connection import CONNECTION_SETTINGS, PostgresConnection
 from columnar_singer.errors import UserError
 from singer_sdk import typing as th
+
+from tap_postgres import masks
+from tap_postgres.backfill import Backfill
 
 DEFAULT_LOOKBACK_SECONDS = 15 * 60
 
@@ -37,6 +40,36 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
             "How long a transaction may stay open, in seconds, where the tap cannot see the open "
             "transactions: its role lacks pg_read_all_stats, the server is a replica, or a "
             "transaction is prepared. Rows of a longer one may be missed."
+        ),
+    ),
+    th.Property(
+        "backfill",
+        th.ObjectType(
+            th.Property("stream", th.StringType, required=True, description="Name of the stream."),
+            th.Property(
+                "from",
+                th.StringType,
+                description="Least replication key to read, a time in UTC. Left out: no bound.",
+            ),
+            th.Property(
+                "to",
+                th.StringType,
+                description="Replication key to stop before. Left out: no bound.",
+            ),
+        ),
+        description=(
+            "Read this one stream again, whole or a range of its replication key, and leave its "
+            "position where it is."
+        ),
+    ),
+    th.Property(
+        "reconcile",
+        th.BooleanType,
+        default=False,
+        description=(
+            "Read nothing but the keys that are there, of the tables that have a key and are not "
+            "FULL_TABLE, so that this project's targets find the rows that were deleted. Such a "
+            "run keeps no position: give it a state of its own."
         ),
     ),
     th.Property(
@@ -82,6 +115,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         ),
         description="Send rows as files of columns. Left out: as one RECORD message a row.",
     ),
+    *masks.MASK_SETTINGS,
 ).to_dict()
 
 
@@ -115,6 +149,9 @@ class Settings:
         replication_keys: Columns that become the replication key of a table that has one.
         lookback: How long a transaction that cannot be seen may stay open.
         batch: None to send RECORD messages.
+        mask_rules: Which columns are masked.
+        backfill: What to read in place of what is new.
+        reconcile: Read the keys that are there, and nothing else.
     """
 
     connection: PostgresConnection
@@ -122,6 +159,9 @@ class Settings:
     replication_keys: tuple[str, ...]
     lookback: timedelta
     batch: BatchSettings | None
+    mask_rules: tuple[masks.Rule, ...]
+    backfill: Backfill | None
+    reconcile: bool
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -143,12 +183,23 @@ class Settings:
                 "name a schema, or leave the setting out to read all"
             )
             raise UserError(message)
+        connection = PostgresConnection.from_config(config)
+        backfill = Backfill.from_config(config.get("backfill"))
+        reconcile = bool(config.get("reconcile"))
+        if backfill is not None and reconcile:
+            message = "the settings 'backfill' and 'reconcile' exclude each other; set one of them"
+            raise UserError(message)
         return cls(
-            connection=PostgresConnection.from_config(config),
+            connection=replace(
+                connection, session_settings=masks.session_settings(config.get("mask_salt"))
+            ),
             schemas=tuple(schemas) if schemas else None,
             replication_keys=tuple(config.get("default_replication_keys") or ()),
             lookback=timedelta(seconds=config.get("lookback_seconds", DEFAULT_LOOKBACK_SECONDS)),
             batch=_batch(config),
+            mask_rules=masks.rules(config),
+            backfill=backfill,
+            reconcile=reconcile,
         )
 
 

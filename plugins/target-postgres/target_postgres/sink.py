@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from columnar_singer.load_log import LoadLogRow
+    from columnar_singer.odd_values import OddValue
     from singer_sdk.target_base import Target
 
     from target_postgres.target import TargetPostgres
@@ -98,8 +99,10 @@ class PostgresSink(ColumnarSink):
             row = self._connection.execute(merge.any_live_row(self._table)).fetchone()
         return bool(row and row[0])
 
-    def stage(self, table: pa.Table) -> None:
+    def stage(self, table: pa.Table, odd_values: Sequence[OddValue]) -> None:
         """Copy rows into the temporary table."""
+        if odd_values:
+            raise UserError(f"column '{odd_values[0].column}': {odd_values[0].reason}")
         data = to_csv(table)
         with self._database.explained():
             if self._staging is None:
@@ -131,6 +134,10 @@ class PostgresSink(ColumnarSink):
             self._staging = None
             self._dropped_staged_rows = not full_refresh
         return result
+
+    def commit_keys(self, row: LoadLogRow) -> CommitResult:
+        """Mark the rows deleted whose key is not staged."""
+        raise NotImplementedError
 
     def abandon(self) -> None:
         """Drop the temporary table."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from columnar_singer import metadata
 from columnar_singer.destination import CREATED_TABLE, CommitResult
+from columnar_singer.errors import UserError
 from columnar_singer.sink import ColumnarSink
 
 from target_s3.columns import lake_name, lake_schema
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from columnar_singer.load_log import LoadLogRow
+    from columnar_singer.odd_values import OddValue
     from pyiceberg.table import Table
 
     from target_s3.target import TargetS3
@@ -74,8 +76,10 @@ class LakeSink(ColumnarSink):
         with lake_errors(self._lake.settings, f"read {self._full_name}"):
             return has_live_rows(self._table, self.key_properties)
 
-    def stage(self, table: pa.Table) -> None:
+    def stage(self, table: pa.Table, odd_values: Sequence[OddValue]) -> None:
         """Write rows to data files that no snapshot names."""
+        if odd_values:
+            raise UserError(f"column '{odd_values[0].column}': {odd_values[0].reason}")
         with lake_errors(self._lake.settings, f"stage rows for {self._full_name}"):
             self._staged_files.write(table)
 
@@ -108,6 +112,10 @@ class LakeSink(ColumnarSink):
         self._made_table = False
         self._lake.write_load_log([finished], self._run_id)
         return result
+
+    def commit_keys(self, row: LoadLogRow) -> CommitResult:
+        """Mark the rows deleted whose key is not staged."""
+        raise NotImplementedError
 
     def abandon(self) -> None:
         """Delete what is staged, as far as possible."""

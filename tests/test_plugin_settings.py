@@ -1,0 +1,35 @@
+"""What the READMEs and Meltano's files say of the plugins' settings is what the plugins take."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from plugins.readme_settings import PLUGINS, ROOT, main, settings_of, table
+
+
+def test_the_settings_tables_are_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_changed_setting_makes_a_readme_stale() -> None:
+    settings = settings_of("target-postgres")
+    settings["properties"]["port"] = {"type": ["integer"], "description": "changed"}
+    assert table(settings) not in (ROOT / "target-postgres" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_meltano_knows_every_setting_and_which_are_secret(plugin: str) -> None:
+    declared = yaml.safe_load((ROOT / "plugins.meltano.yml").read_text())["plugins"]
+    [entry] = [each for kind in declared.values() for each in kind if each["name"] == plugin]
+    in_meltano = {each["name"]: each.get("sensitive", False) for each in entry["settings"]}
+    in_plugin = {
+        name: schema.get("secret", False)
+        for name, schema in settings_of(plugin)["properties"].items()
+    }
+    # Meltano takes the parts of an object apart at dots.
+    nested = {name.partition(".")[0] for name in in_meltano if "." in name}
+    assert {name.partition(".")[0] for name in in_meltano} == set(in_plugin) | nested
+    assert {name for name, secret in in_plugin.items() if secret} <= {
+        name for name, sensitive in in_meltano.items() if sensitive
+    }
