@@ -13,7 +13,7 @@ import pytest
 from columnar_singer.errors import UserError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from target_postgres.copy_csv import to_csv
+
 
 UUID = "3b241101-e2bb-4255-8caf-4136c566a962"
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123456)
