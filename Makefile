@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 DEV := .venv-dev/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run up down status simulate compare psql docs dev test lint format settings lock clean
+.PHONY: help install run up down status simulate compare backfill reconcile psql docs dev test lint format settings lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ simulate: install ## go on writing to the simulated source (SECONDS=30)
 compare: install ## check that source, database and lake hold the same rows
 	@$(RUN) -m orchestrate.compare
 
+backfill: install ## read a stream again (STREAM=public-strokes [FROM= TO=] [JOB=backend-to-db])
+	@$(RUN) -m orchestrate.backfill --stream="$(STREAM)" --from="$(FROM)" --to="$(TO)" --job="$(or $(JOB),backend-to-db)"
+
+reconcile: install ## find the rows that were deleted for good, and mark them
+	@$(RUN) -m orchestrate.run reconcile-db reconcile-lake
+
 psql: install ## open psql on dataengineering-db (ARGS="-c 'select 1'")
 	@$(RUN) -m orchestrate.psql $(ARGS)
 
@@ -41,6 +47,7 @@ dev:
 
 test: install dev ## run every test
 	@tests/setup/chromium
+	@tests/setup/postgresql
 	@$(DEV)/pytest $(ARGS)
 
 lint: install dev ## check style, types, workflows and locks
@@ -49,8 +56,8 @@ lint: install dev ## check style, types, workflows and locks
 format: dev ## format the code
 	@$(DEV)/ruff format . && $(DEV)/ruff check --fix .
 
-settings: dev ## write the settings tables of the plugins' READMEs
-	@$(DEV)/python -m plugins.readme_settings
+settings: dev ## write the tables of the docs that come from the code
+	@$(DEV)/python -m plugins.readme_settings && $(DEV)/python -m plugins.types_page
 
 lock: install ## compile the lock files anew from their sources
 	@plugins/requirements/compile $(ARGS)

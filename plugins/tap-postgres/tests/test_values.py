@@ -53,15 +53,7 @@ COLUMNS: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
 @pytest.fixture(scope="module")
 def connection(make_database: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
     info = psycopg.conninfo.conninfo_to_dict(make_database())
-    opened = session.connect(
-        PostgresConnection(
-            host=str(info["host"]),
-            port=int(info["port"] or 0),
-            user=str(info["user"]),
-            password=str(info["password"]),
-            database=str(info["dbname"]),
-        )
-    )
+    opened = session.connect(PostgresConnection.from_config({**info, "database": info["dbname"]}))
     columns = ", ".join(f"{name} {datatype}" for name, (datatype, _) in COLUMNS.items())
     opened.execute(f"create table odd (n_th integer, {columns})")
     yield opened

@@ -48,7 +48,9 @@ def test_host_down(stream, start):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        status, states, line = run(start, stream("public-a", COLUMNS).schema(), port=port)
+        status, states, line = run(
+            start, stream("public-a", COLUMNS).schema(), port=port, connect_attempts=1
+        )
     assert (status, states) == (1, [])
     assert str(port) in line
 
