@@ -40,7 +40,8 @@ ICEBERG = {
 def table() -> str:
     """Give the mappings as a Markdown table."""
     lines = [
-        "| in the source | in dataengineering-db | Arrow | in the lake | in the lake's quarantine |",
+        "| in the source | in dataengineering-db | Arrow | in the lake "
+        "| in the lake's quarantine |",
         "|---|---|---|---|---|",
     ]
     for mapping in MAPPINGS:
