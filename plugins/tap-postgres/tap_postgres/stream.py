@@ -227,8 +227,8 @@ class PostgresStream(Stream):
 
         columns = self.selected_columns
         query = queries.rows(self.table, columns)
-        schema = _arrow_schema(columns)
-        with closing(engine.read(self._tap.snapshot.connection, query, schema)) as batches:
+        datatypes = {column.name: column.datatype for column in columns}
+        with closing(engine.read(self._tap.snapshot.connection, query, datatypes)) as batches:
             for batch in batches:
                 yield from to_rows(batch, self.schema["properties"])
 
@@ -327,11 +327,12 @@ class PostgresStream(Stream):
     ) -> int:
         """Read rows and write them as messages; give their number."""
         query = queries.rows(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
+        datatypes = {column.name: column.datatype for column in columns}
         schema = _arrow_schema(columns)
         rows_read = 0
         # Closed in any case: a COPY that is left open would block the connection for good.
         with (
-            closing(engine.read(snapshot.connection, query, schema)) as batches,
+            closing(engine.read(snapshot.connection, query, datatypes)) as batches,
             self.get_record_counter() as counter,
         ):
             sent = (
