@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from columnar_singer.errors import UserError
@@ -49,9 +48,6 @@ def connect(settings: LakeSettings) -> Catalog:
     Returns:
         The catalog; no request to it, nor to S3, waits for ever.
     """
-    # Else the repetition of an upload that was not answered has a wrong checksum:
-    # https://github.com/aws/aws-sdk-cpp/issues/3903
-    os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_REQUIRED")
     properties = {
         **settings.catalog_properties(),
         "s3.connect-timeout": "10",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
 from columnar_singer.destination import CommitResult
@@ -29,6 +30,14 @@ class TargetS3(ColumnarTarget):
         *LAKE_SETTINGS, *LAYOUT_SETTINGS, *TARGET_SETTINGS
     ).to_dict()
     default_sink_class = LakeSink
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        """Start with settings, as the SDK's `Target`."""
+        super().__init__(**kwargs)
+        # The AWS SDK in pyarrow 24 puts a wrong checksum behind an upload that it makes again, so
+        # that none would survive a busy S3 (https://github.com/aws/aws-sdk-cpp/issues/3903, right
+        # from 1.11.740 on). This leaves out the checksums that S3 does not ask for.
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_REQUIRED")
 
     @cached_property
     def lake(self) -> Lake:

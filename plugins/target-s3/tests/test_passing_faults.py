@@ -22,7 +22,7 @@ def proxies(settings):
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr("columnar_singer.retry.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("columnar_singer.retry.random.uniform", lambda *_: 0.01)
 
 
 def _load(run, players, rows, at):
