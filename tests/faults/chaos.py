@@ -96,7 +96,7 @@ class Chaos:
             HalfVisibleError: A reader found what never was.
             AssertionError: The destinations differ from the source at the end.
         """
-        report = Report(self.seed, began=time.monotonic())
+        report = Report(self.seed, kills, began=time.monotonic())
         with psycopg.connect(self.settings.backend.url) as connection:
             tables.create(connection, EVERY)
         for pipe in self.pipes:

@@ -19,10 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
-
 from tests.faults.schedule import Victim
 from tests.faults.tables import SourceTable
+from tests.pipe import postgres_settings
 
 TAP = "tap_postgres.tap"
 HANG_SECONDS = 180.0
@@ -233,7 +232,7 @@ def tap_config(url: str, directory: Path, rows_per_file: int) -> dict[str, Any]:
         rows_per_file: Most rows in one.
     """
     return {
-        **_connection(url),
+        **postgres_settings(url),
         "filter_schemas": ["public"],
         "batch_config": {
             "encoding": {"format": "arrow"},
@@ -251,7 +250,7 @@ def to_database(source: str, database: str, directory: Path, rows_per_file: int)
         "target_postgres.target",
         tap_config(source, directory, rows_per_file),
         {
-            **_connection(database),
+            **postgres_settings(database),
             "default_target_schema": "raw",
             "batch_size_rows": rows_per_file,
             "allow_empty_full_refresh": True,
@@ -268,14 +267,3 @@ def to_lake(source: str, lake: Mapping[str, Any], directory: Path, rows_per_file
         tap_config(source, directory, rows_per_file),
         {**lake, "batch_size_rows": rows_per_file, "allow_empty_full_refresh": True},
     )
-
-
-def _connection(url: str) -> dict[str, Any]:
-    parts = conninfo_to_dict(url)
-    return {
-        "host": parts["host"],
-        "port": int(str(parts["port"])),
-        "user": parts["user"],
-        "password": parts.get("password"),
-        "database": parts["dbname"],
-    }
