@@ -238,7 +238,8 @@ class ColumnarSink(Sink, StreamDestination):
     @property
     def is_covered(self) -> bool:
         """Whether nothing about the stream is left to commit, so that its bookmark may go out."""
-        return not (self.pending_rows or self._version_is_active or self.failure)
+        awaits_keys = self.keys_only and not self._commits
+        return not (self.pending_rows or self._version_is_active or awaits_keys or self.failure)
 
     @property
     def has_work(self) -> bool:

@@ -12,6 +12,7 @@ from columnar_singer.target import TARGET_SETTINGS, ColumnarTarget
 from singer_sdk import typing as th
 
 from target_s3.lake import Lake
+from target_s3.layout import LAYOUT_SETTINGS
 from target_s3.settings import LAKE_SETTINGS, LakeSettings
 from target_s3.sink import LakeSink
 
@@ -23,7 +24,9 @@ class TargetS3(ColumnarTarget):
     """Singer target for Apache Iceberg tables on S3."""
 
     name = "target-s3"
-    config_jsonschema = th.PropertiesList(*LAKE_SETTINGS, *TARGET_SETTINGS).to_dict()
+    config_jsonschema = th.PropertiesList(
+        *LAKE_SETTINGS, *LAYOUT_SETTINGS, *TARGET_SETTINGS
+    ).to_dict()
     default_sink_class = LakeSink
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
@@ -41,19 +44,19 @@ class TargetS3(ColumnarTarget):
         Raises:
             UserError: It cannot be reached or refuses.
         """
-        return Lake(LakeSettings.from_config(self.config))
+        return Lake(LakeSettings.from_config(self.config), self.config["run_id"])
 
     def write_quiet(self, rows: list[LoadLogRow]) -> None:
         """Append the load log rows of the streams that had no rows."""
-        self.lake.write_load_log(
-            [row.finished(CommitResult(rows_committed=0)) for row in rows], self.config["run_id"]
-        )
+        self.lake.write_load_log([row.finished(CommitResult(rows_committed=0)) for row in rows])
 
     def close(self) -> None:
-        """Delete the staged files of a run that ends before their commit."""
+        """Delete the staged files of a run that ends before their commit, and let others load."""
         for sink in self._sinks.values():
             if isinstance(sink, LakeSink):
                 sink.abandon()
+        if "lake" in self.__dict__:
+            self.lake.leases.release()
 
 
 def main() -> NoReturn:
