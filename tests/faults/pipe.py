@@ -170,7 +170,13 @@ class Pipe:
         from tap_postgres.tap import TapPostgres
 
         self.directory.mkdir(parents=True, exist_ok=True)
-        catalog = TapPostgres(config=dict(self.tap_config)).catalog_dict
+        # The SDK sets handlers when a tap is made; this process keeps its own.
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            catalog = TapPostgres(config=dict(self.tap_config)).catalog_dict
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         by_stream = {table.stream: table for table in tables}
         for entry in catalog["streams"]:
             root = next(item for item in entry["metadata"] if not item["breadcrumb"])

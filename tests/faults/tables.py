@@ -62,13 +62,10 @@ class SourceTable:
         return {"replication-method": "INCREMENTAL", "replication-key": self.replication_key}
 
 
-RECONCILES = False
-"""Whether both targets have the key reconcile: then rows go from tables followed by a key too."""
-
 _ID = "id bigint generated always as identity primary key"
 
 TABLES: tuple[SourceTable, ...] = (
-    SourceTable("zoned", f"{_ID}, at timestamptz", ("id",), "at", "now()", has_deletes=RECONCILES),
+    SourceTable("zoned", f"{_ID}, at timestamptz", ("id",), "at", "now()", has_deletes=True),
     SourceTable("unzoned", f"{_ID}, at timestamp", ("id",), "at", "localtimestamp"),
     SourceTable("days", f"{_ID}, at date", ("id",), "at", "current_date"),
     SourceTable(
@@ -78,7 +75,7 @@ TABLES: tuple[SourceTable, ...] = (
         ("round", "hole"),
         "at",
         "now()",
-        has_deletes=RECONCILES,
+        has_deletes=True,
     ),
     SourceTable("events", _ID, ("id",), "id"),
     SourceTable(
