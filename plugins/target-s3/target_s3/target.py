@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from columnar_singer.destination import CommitResult
-from columnar_singer.errors import run_plugin
 from columnar_singer.target import TARGET_SETTINGS, ColumnarTarget
 from singer_sdk import typing as th
 
@@ -45,8 +44,3 @@ class TargetS3(ColumnarTarget):
         for sink in self._sinks.values():
             if isinstance(sink, LakeSink):
                 sink.abandon()
-
-
-def main() -> NoReturn:
-    """Run the command line."""
-    run_plugin(TargetS3)
