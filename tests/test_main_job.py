@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.project import Project
@@ -51,6 +51,18 @@ def test_second_run_moves_no_row(project: Project) -> None:
     assert_all_equal(project)
 
 
+def reconcile(project: Project) -> dict[str, dict[str, int]]:
+    """Find the rows deleted for good; returns how many were marked, by destination and table."""
+    done = project.run("make", "reconcile")
+    assert done.returncode == 0, done.stdout[-3000:]
+    marked: dict[str, dict[str, int]] = {"dataengineering-db": {}, "trackman-lake": {}}
+    for line in done.stdout.splitlines():
+        table, destination, *numbers = line.split() if "ago" in line else ("", "")
+        if destination in marked:
+            marked[destination][table] = int(numbers[2].replace(",", ""))
+    return marked
+
+
 def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(project: Project) -> None:
     with project.source() as source:
         (deleted,) = source.execute(
@@ -58,6 +70,8 @@ def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(project: 
         ).fetchone() or (0,)
         (bookings,) = source.execute("select max(booking_id) from bookings").fetchone() or (0,)
         known = {row[0] for row in source.execute("select booking_id from bookings")}
+        strokes = {row[0] for row in source.execute("select stroke_id from strokes")}
+        holes = {*source.execute("select round_id, hole_number from round_holes")}
     written = project.run("make", "simulate", "SECONDS=30")
     assert written.returncode == 0, written.stdout
     with project.source() as source:
@@ -65,10 +79,18 @@ def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(project: 
             "select count(*) from strokes where deleted_at is not null"
         ).fetchone() or (0,)
         purged = known - {row[0] for row in source.execute("select booking_id from bookings")}
+        strokes -= {row[0] for row in source.execute("select stroke_id from strokes")}
+        holes -= {*source.execute("select round_id, hole_number from round_holes")}
     assert now_deleted > deleted, "the trickle made no soft delete, so this test shows nothing"
     assert purged, "the trickle made no hard delete, so this test shows nothing"
     run = project.run("make", "run")
     assert run.returncode == 0, run.stdout[-3000:]
+    # 4: what was deleted for good from a table that is read incrementally, a reconcile finds.
+    for found in reconcile(project).values():
+        assert found["strokes"] == len(strokes) > 0
+        assert found["round_holes"] == len(holes) > 0
+        assert found["players"] == 0
+        assert "bookings" not in found
     assert_all_equal(project)
     with project.database() as database:
         marked = database.execute(
@@ -77,7 +99,8 @@ def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(project: 
             (sorted(purged),),
         ).fetchone()
         (copied,) = database.execute(
-            "select count(*) from raw.strokes where deleted_at is not null"
+            "select count(*) from raw.strokes where deleted_at is not null "
+            "and _sdc_deleted_at is null"
         ).fetchone() or (0,)
     assert marked == (len(purged),)
     assert copied == now_deleted
@@ -91,6 +114,7 @@ def test_schema_drift_is_followed_and_reported(project: Project) -> None:
     assert drift.returncode == 0, drift.stdout
     run = project.run("make", "run")
     assert run.returncode == 0, run.stdout[-3000:]
+    reconcile(project)
     rows = assert_all_equal(project)
     assert len(rows) == STREAMS + 1
     changes = {
@@ -100,6 +124,7 @@ def test_schema_drift_is_followed_and_reported(project: Project) -> None:
     for told in changes.values():
         assert "created table" in told
         assert "added column" in told
+    assert "changed: strokes in dataengineering-db: " in run.stdout
     # The lake may hold the wider values already: a smallint is an int there from the start.
     assert "widened" in changes["dataengineering-db"]
 
@@ -107,3 +132,39 @@ def test_schema_drift_is_followed_and_reported(project: Project) -> None:
 def test_a_job_works_by_itself(project: Project) -> None:
     for job in ("backend-to-db", "backend-to-lake"):
         assert project.meltano("run", job).returncode == 0
+
+
+def test_a_backfill_loads_a_range_again_and_the_next_run_goes_on_as_before(
+    project: Project,
+) -> None:
+    states = project.states()
+    with project.source() as source, project.database() as database:
+        bounds = source.execute(
+            "select min(updated_at)::text, (min(updated_at) + interval '30 days')::text, "
+            "count(*) filter (where updated_at < (select min(updated_at) from strokes) "
+            "+ interval '30 days') from strokes"
+        ).fetchone()
+        assert bounds is not None
+        start, end, rows = bounds
+        # The copy is spoiled by hand; no ordinary run would notice.
+        database.execute("update raw.strokes set comment = 'spoiled' where updated_at < %s", (end,))
+    done = project.run("make", "backfill", "STREAM=public-strokes", f"FROM={start}", f"TO={end}")
+    assert done.returncode == 0, done.stdout[-3000:]
+    loads = [line.split() for line in done.stdout.splitlines() if "ago" in line]
+    assert [load[:3] for load in loads] == [["strokes", "dataengineering-db", f"{rows:,}"]]
+    assert_all_equal(project)
+    assert _positions(project.states()) == _positions(states)
+    wrong = project.run("make", "backfill", "STREAM=strokes")
+    assert "did you mean public-strokes" in wrong.stdout
+    assert wrong.returncode != 0
+
+
+def _positions(states: list[tuple[Any, ...]]) -> list[Any]:
+    """The bookmarks' positions, without what is told about the run."""
+    return [
+        {
+            name: {key: bookmark.get(key) for key in ("replication_key_value", "settled")}
+            for name, bookmark in json.loads(completed)["singer_state"]["bookmarks"].items()
+        }
+        for _, _, completed, _ in states
+    ]

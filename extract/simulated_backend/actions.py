@@ -265,6 +265,44 @@ def purge_bookings(
     )
 
 
+def purge_strokes(
+    connection: psycopg.Connection, rng: np.random.Generator, world: World
+) -> Changes:
+    """Strokes that a player has erased: gone for good."""
+    return _update(
+        connection,
+        "strokes",
+        """
+        delete from strokes where stroke_id in (
+            select stroke_id from strokes where stroke_id >= %(key)s and deleted_at is null
+            order by stroke_id limit %(limit)s for update skip locked)
+        """,
+        kind="hard_deleted",
+        key=_stroke_key(rng),
+        limit=int(rng.integers(1, 6)),
+    )
+
+
+def purge_round(connection: psycopg.Connection, rng: np.random.Generator, world: World) -> Changes:
+    """A round that a player has erased: gone for good with its holes."""
+    row = connection.execute(
+        "select round_id from rounds where deleted_at is null order by random() limit 1 "
+        "for update skip locked"
+    ).fetchone()
+    if row is None:
+        return Counter()
+    changes: Changes = Counter()
+    for table in ("round_holes", "rounds"):
+        changes += _update(
+            connection,
+            table,
+            f"delete from {table} where round_id = %(round)s",  # noqa: S608
+            kind="hard_deleted",
+            round=row[0],
+        )
+    return changes
+
+
 def _insert(connection: psycopg.Connection, table: Table) -> Changes:
     count = copy_rows(connection, _without(table, _STAMPS))
     return Counter({("inserted", table.name): count})

@@ -55,6 +55,8 @@ _DEAL: tuple[tuple[Action, Ending], ...] = (
     (actions.retire_club, Ending.COMMIT),
     (actions.purge_bookings, Ending.COMMIT),
     (actions.purge_bookings, Ending.ROLLBACK),
+    (actions.purge_strokes, Ending.COMMIT),
+    (actions.purge_round, Ending.COMMIT),
 )
 _KINDS = ("inserted", "updated", "soft_deleted", "hard_deleted")
 

@@ -13,7 +13,7 @@ import argparse
 import fcntl
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,27 +26,46 @@ from orchestrate.run import report
 from orchestrate.run.steps import Step, StepResult, run_step
 
 MOVES = ("backend-to-db", "backend-to-lake")
+# Where a job's rows go, which tells whose load log to show.
+LOADS = {
+    "backend-to-db": report.DATABASE,
+    "backend-to-lake": report.LAKE,
+    "reconcile-db": report.DATABASE,
+    "reconcile-lake": report.LAKE,
+}
 # Their setting `run_id` is how the load log and this run find each other.
 DESTINATIONS = ("DATAENGINEERING_DB", "TRACKMAN_LAKE")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the main job, or one Meltano job alone.
+    """Run the main job, or Meltano jobs one after the other.
 
     Args:
-        arguments: Nothing, or a job of `orchestrate/jobs.meltano.yml`.
+        arguments: Nothing, or jobs of `orchestrate/jobs.meltano.yml`.
 
     Returns:
         0 if every step succeeded, else 1.
     """
     parser = argparse.ArgumentParser(prog="python -m orchestrate.run", description=__doc__)
-    parser.add_argument("job", nargs="?", help="a Meltano job; left out: the whole main job")
-    job = parser.parse_args(arguments).job
+    parser.add_argument("jobs", nargs="*", help="Meltano jobs; left out: the whole main job")
+    jobs = parser.parse_args(arguments).jobs
     environment.load()
+    return run_alone(lambda settings: run_jobs(settings, jobs) if jobs else run_all(settings))
+
+
+def run_alone(work: Callable[[StackSettings], int]) -> int:
+    """Do something that no other run of this project may disturb.
+
+    Args:
+        work: Gets the stack's settings and returns an exit status.
+
+    Returns:
+        That status; 1 if another run is going on, which is told.
+    """
     try:
         settings = StackSettings.from_environment()
         with single_run(settings.directory):
-            return run_job(settings, job) if job else run_all(settings)
+            return work(settings)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
@@ -113,6 +132,15 @@ def run_all(settings: StackSettings) -> int:
     return 0 if finished.succeeded else 1
 
 
-def run_job(settings: StackSettings, job: str) -> int:
-    """Run one job on the stack as it is; returns the exit status."""
-    return 0 if run_step(Step.job(job), new_run(settings)).succeeded else 1
+def run_jobs(settings: StackSettings, jobs: Sequence[str]) -> int:
+    """Run jobs on the stack as it is, show what they loaded, and return the exit status.
+
+    What a failed one loaded is not shown: the last line shall be the one that says what is wrong.
+    """
+    folder = new_run(settings)
+    results = [run_step(Step.job(job), folder) for job in jobs]
+    if not all(result.succeeded for result in results):
+        return 1
+    if destinations := dict.fromkeys(LOADS[job] for job in jobs if job in LOADS):
+        report.show_loads(report.read_loads(settings, folder.name, destinations))
+    return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,9 @@ from orchestrate.run.steps import StepResult
 
 DBT_TARGET = PROJECT_ROOT / "transform" / "target"
 DOCS_SITE = DBT_TARGET / "static_index.html"
+DATABASE = "dataengineering-db"
+LAKE = "trackman-lake"
+DESTINATIONS = (DATABASE, LAKE)
 _GOOD = {"success", "pass", "no-op", "warn"}
 
 
@@ -44,7 +47,7 @@ class Report:
 def collect(
     settings: StackSettings, folder: Path, steps: list[StepResult], dbt: list[tuple[str, str]]
 ) -> Report:
-    """Gather the report of a run that has ended.
+    """Gather the report of a whole run that has ended.
 
     Args:
         settings: Where the destinations are.
@@ -52,18 +55,33 @@ def collect(
         steps: How each step ended.
         dbt: The name and status of each dbt result, from `dbt_results`.
     """
-    loads = {
-        "dataengineering-db": load_log.from_database(settings.dataengineering, folder.name),
-        "trackman-lake": load_log.from_lake(settings.lake, folder.name),
-    }
     return Report(
         run_id=folder.name,
         steps=steps,
-        loads=loads,
+        loads=read_loads(settings, folder.name, DESTINATIONS),
         dbt=dict(Counter(status for _, status in dbt)),
         dbt_failures=[name for name, status in dbt if status not in _GOOD],
         finished_at=datetime.now(UTC),
     )
+
+
+def read_loads(
+    settings: StackSettings, run_id: str, destinations: Iterable[str]
+) -> dict[str, list[StreamLoad]]:
+    """What a run did in some of `DESTINATIONS`, by their names.
+
+    Args:
+        settings: Where they are.
+        run_id: Name of the run in their load logs.
+        destinations: Which to ask.
+    """
+    loads = {}
+    for name in destinations:
+        if name == DATABASE:
+            loads[name] = load_log.from_database(settings.dataengineering, run_id)
+        else:
+            loads[name] = load_log.from_lake(settings.lake, run_id)
+    return loads
 
 
 def dbt_results(target: Path, since: float) -> list[tuple[str, str]]:
@@ -98,10 +116,8 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def show(report: Report) -> None:
     """Print the report for people."""
-    # A log has no width of its own; the table must not be cut there.
-    terminal = Console()
-    console = terminal if terminal.is_terminal else Console(width=120)
-    console.print(_loads_table(report))
+    show_loads(report.loads)
+    console = _console()
     dbt = ", ".join(f"{count} {status}" for status, count in sorted(report.dbt.items()))
     console.print(f"dbt: {dbt or 'did not run'}")
     for name in report.dbt_failures:
@@ -119,28 +135,60 @@ def show(report: Report) -> None:
     )
 
 
-def _loads_table(report: Report) -> Table:
+def show_loads(loads: Mapping[str, list[StreamLoad]]) -> None:
+    """Print what was loaded where: a table, then a line for each thing to know of."""
+    console = _console()
+    console.print(_loads_table(loads, datetime.now(UTC)))
+    for line in notices(loads):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def notices(loads: Mapping[str, list[StreamLoad]]) -> list[str]:
+    """Give a line for each change of a table, and for each stream with values in quarantine.
+
+    Args:
+        loads: By destination.
+    """
+    lines = []
+    for destination, listed in loads.items():
+        for load in listed:
+            where = f"{load.table_name} in {destination}"
+            lines += [f"changed: {where}: {each}" for each in json.loads(load.schema_changes)]
+            if load.rows_rejected:
+                lines.append(
+                    f"quarantine: {where}: {load.rows_rejected:,} values that it cannot hold, "
+                    "see the table raw.quarantine"
+                )
+    return lines
+
+
+def _console() -> Console:
+    # A log has no width of its own; the table must not be cut there.
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=120)
+
+
+def _loads_table(loads: Mapping[str, list[StreamLoad]], now: datetime) -> Table:
     table = Table(title="Run report", title_justify="left")
     table.add_column("stream")
     table.add_column("destination")
-    for title in ("read", "committed", "rejected", "seconds", "reflects the source of"):
+    for title in ("read", "committed", "deleted", "rejected", "seconds", "reflects the source of"):
         table.add_column(title, justify="right")
-    table.add_column("schema changes")
-    for destination, loads in report.loads.items():
-        for load in loads:
+    for destination, listed in loads.items():
+        for load in listed:
             table.add_row(
                 load.table_name,
                 destination,
                 f"{load.rows_read:,}",
                 f"{load.rows_committed:,}",
+                f"{load.rows_deleted:,}",
                 f"{load.rows_rejected:,}",
                 f"{load.seconds:.1f}",
-                _age(load.source_time, report.finished_at),
-                ", ".join(json.loads(load.schema_changes or "[]")),
+                _age(load.source_time, now),
             )
         table.add_section()
-    for destination, loads in report.loads.items():
-        table.add_row("all", destination, *_totals(loads))
+    for destination, listed in loads.items():
+        table.add_row("all", destination, *_totals(listed))
     return table
 
 
@@ -149,6 +197,7 @@ def _totals(loads: Iterable[StreamLoad]) -> list[str]:
     return [
         f"{sum(load.rows_read for load in listed):,}",
         f"{sum(load.rows_committed for load in listed):,}",
+        f"{sum(load.rows_deleted for load in listed):,}",
         f"{sum(load.rows_rejected for load in listed):,}",
     ]
 

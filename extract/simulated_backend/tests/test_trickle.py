@@ -80,7 +80,8 @@ def test_every_kind_of_change_happens_and_is_counted(
         assert change["updated", table] > 0, table
     for table in ("strokes", "sessions", "clubs"):
         assert change["soft_deleted", table] > 0, table
-    assert change["hard_deleted", "bookings"] > 0
+    for table in ("bookings", "strokes", "rounds", "round_holes"):
+        assert change["hard_deleted", table] > 0, table
     for table, (rows, gone) in after.items():
         grown = change["inserted", table] - change["hard_deleted", table]
         assert rows - before[table][0] == grown, table

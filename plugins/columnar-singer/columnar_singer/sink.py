@@ -17,7 +17,7 @@ from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
 from columnar_singer.messages import RecordLine, as_json
 from columnar_singer.names import table_name
-from columnar_singer.types import arrow_schema, from_property
+from columnar_singer.types import X_KEYS_ONLY, arrow_schema, from_property
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH_SIZE_ROWS = 50_000
 _OWN_TABLES = {load_log.TABLE_NAME: "the load log", quarantine.TABLE_NAME: "the quarantine"}
-X_KEYS_ONLY = "x-keys-only"
-"""Key of a SCHEMA's `schema`: true where the tap sends nothing but the keys that are there."""
 
 
 class ColumnarSink(Sink, StreamDestination):
@@ -235,7 +233,8 @@ class ColumnarSink(Sink, StreamDestination):
     @property
     def is_covered(self) -> bool:
         """Whether nothing about the stream is left to commit, so that its bookmark may go out."""
-        return not (self.pending_rows or self._version_is_active or self.failure)
+        awaits_keys = self.keys_only and not self._commits
+        return not (self.pending_rows or self._version_is_active or awaits_keys or self.failure)
 
     @property
     def has_work(self) -> bool:

@@ -1,4 +1,4 @@
-"""The one table of type mappings: PostgreSQL, Arrow and JSON Schema.
+"""The one table of type mappings: PostgreSQL, Arrow and JSON Schema (docs/types.md shows it).
 
 A tap puts the PostgreSQL type of a column into its SCHEMA property under `X_SQL_DATATYPE`; both
 sides then agree on the column of a batch file without talking to each other. A property of a tap
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 X_SQL_DATATYPE = "x-sql-datatype"
 """Key of a SCHEMA property: the PostgreSQL type as `format_type` prints it."""
+
+X_KEYS_ONLY = "x-keys-only"
+"""Key of a SCHEMA's `schema`: true where the tap sends nothing but the keys that are there."""
 
 MAX_DECIMAL_DIGITS = 38
 """What a decimal128 holds; Iceberg and Athena stop there too."""
@@ -49,30 +52,85 @@ class ColumnType:
     json_schema: JsonSchema
 
 
+@dataclass(frozen=True)
+class TypeMapping:
+    """A row of the table.
+
+    Attributes:
+        names: The PostgreSQL types, as `format_type` prints them without modifiers.
+        arrow: The type of the column in a batch file.
+        json_schema: As `ColumnType` has it.
+        beyond: Values that `arrow` cannot hold, in words; these travel as `odd_values`.
+    """
+
+    names: tuple[str, ...]
+    arrow: pa.DataType
+    json_schema: JsonSchema
+    beyond: str = ""
+
+
 _TEXT: JsonSchema = {"type": "string"}
-_FIXED: dict[str, tuple[pa.DataType, JsonSchema]] = {
-    "boolean": (pa.bool_(), {"type": "boolean"}),
-    "smallint": (pa.int32(), {"type": "integer"}),
-    "integer": (pa.int32(), {"type": "integer"}),
-    "bigint": (pa.int64(), {"type": "integer"}),
-    "real": (pa.float32(), {"type": "number"}),
-    "double precision": (pa.float64(), {"type": "number"}),
+_NUMBER: JsonSchema = {"type": "number"}
+_FAR_TIMES = "`infinity`, `-infinity`, times after the year 292277"
+
+MAPPINGS: tuple[TypeMapping, ...] = (
+    TypeMapping(("boolean",), pa.bool_(), {"type": "boolean"}),
+    TypeMapping(("smallint", "integer"), pa.int32(), {"type": "integer"}),
+    TypeMapping(("bigint",), pa.int64(), {"type": "integer"}),
+    # With at most 38 digits a decimal: see `from_postgres`.
+    TypeMapping(("numeric",), pa.string(), _NUMBER),
+    TypeMapping(("real",), pa.float32(), _NUMBER),
+    TypeMapping(("double precision",), pa.float64(), _NUMBER),
     # Base 16 of RFC 4648, what the SDK makes of bytes in a RECORD.
-    "bytea": (pa.binary(), {"type": "string", "contentEncoding": "base16"}),
-    "date": (pa.date32(), {"type": "string", "format": "date"}),
+    TypeMapping(("bytea",), pa.binary(), {**_TEXT, "contentEncoding": "base16"}),
+    TypeMapping(("date",), pa.date32(), {**_TEXT, "format": "date"}, "`infinity`, `-infinity`"),
+    TypeMapping(
+        ("timestamp without time zone",),
+        pa.timestamp("us"),
+        {**_TEXT, "format": "date-time"},
+        _FAR_TIMES,
+    ),
+    TypeMapping(
+        ("timestamp with time zone",),
+        pa.timestamp("us", tz="UTC"),
+        {**_TEXT, "format": "date-time"},
+        _FAR_TIMES,
+    ),
     # As text: 24:00:00 is a legal value that no other engine's time type holds, and Athena has
     # no time in Iceberg tables at all.
-    "time without time zone": (pa.string(), {"type": "string", "format": "time"}),
-    "timestamp without time zone": (
-        pa.timestamp("us"),
-        {"type": "string", "format": "date-time"},
+    TypeMapping(("time without time zone",), pa.string(), {**_TEXT, "format": "time"}),
+    TypeMapping(("uuid",), pa.string(), {**_TEXT, "format": "uuid"}),
+    *(
+        TypeMapping(names, pa.string(), _TEXT)
+        for names in (
+            ("text", "character varying", "character", "bpchar", '"char"', "name"),
+            ("time with time zone", "interval"),
+            ("json", "jsonb", "jsonpath"),
+            ("bit", "bit varying"),
+            ("inet", "cidr", "macaddr", "macaddr8"),
+            ("point", "line", "lseg", "box", "path", "polygon", "circle"),
+            ("tsvector", "tsquery"),
+            ("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
+            (
+                "int4multirange",
+                "int8multirange",
+                "nummultirange",
+                "datemultirange",
+                "tsmultirange",
+                "tstzmultirange",
+            ),
+            ("oid", "xid", "xid8", "cid", "tid", "int2vector", "oidvector", "refcursor"),
+            ("pg_lsn", "pg_snapshot", "txid_snapshot"),
+        )
     ),
-    "timestamp with time zone": (
-        pa.timestamp("us", tz="UTC"),
-        {"type": "string", "format": "date-time"},
-    ),
-    "uuid": (pa.string(), {"type": "string", "format": "uuid"}),
-}
+)
+"""All types that travel as themselves. Their arrays travel as text and are arrays again in
+PostgreSQL; whatever is not here is read as text, or as the type that it is based on."""
+
+CARRIED_TYPES = frozenset(name for mapping in MAPPINGS for name in mapping.names)
+"""Names of the types that any PostgreSQL has and reads back from their text."""
+
+_BY_NAME = {name: mapping for mapping in MAPPINGS for name in mapping.names}
 
 
 def from_postgres(datatype: str) -> ColumnType:
@@ -83,17 +141,15 @@ def from_postgres(datatype: str) -> ColumnType:
             `text[]`. Enums, composites and domains must have been resolved by the caller.
 
     Returns:
-        The type; one that has no entry of its own (arrays, ranges, intervals, network addresses,
-        …) travels as text.
+        The type; an array travels as text, and so does what is not in `MAPPINGS`.
     """
     name = type_name(datatype)
     if name == "numeric":
         return _numeric(datatype)
-    if name in _FIXED:
-        arrow, json_schema = _FIXED[name]
-        return ColumnType(datatype, arrow, dict(json_schema))
     if name in {"character varying", "character"} and (length := _arguments(datatype)):
         return ColumnType(datatype, pa.string(), {**_TEXT, "maxLength": length[0]})
+    if mapping := _BY_NAME.get(name):
+        return ColumnType(datatype, mapping.arrow, dict(mapping.json_schema))
     return ColumnType(datatype, pa.string(), dict(_TEXT))
 
 
@@ -157,7 +213,6 @@ def arrow_schema(properties: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
 
 
 def _numeric(datatype: str) -> ColumnType:
-    json_schema: JsonSchema = {"type": "number"}
     match _arguments(datatype):
         case [precision]:
             digits, scale = precision, 0
@@ -170,8 +225,8 @@ def _numeric(datatype: str) -> ColumnType:
         case _:
             digits, scale = MAX_DECIMAL_DIGITS + 1, 0
     if digits > MAX_DECIMAL_DIGITS:
-        return ColumnType(datatype, pa.string(), json_schema)
-    return ColumnType(datatype, pa.decimal128(digits, scale), json_schema)
+        return ColumnType(datatype, pa.string(), dict(_NUMBER))
+    return ColumnType(datatype, pa.decimal128(digits, scale), dict(_NUMBER))
 
 
 def _arguments(datatype: str) -> list[int]:

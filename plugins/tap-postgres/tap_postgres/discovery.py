@@ -5,11 +5,10 @@ https://www.postgresql.org/docs/current/catalogs.html
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from columnar_singer.types import X_SQL_DATATYPE, from_postgres, type_name
+from columnar_singer.types import CARRIED_TYPES, X_SQL_DATATYPE, from_postgres, type_name
 from psycopg.rows import dict_row
 
 if TYPE_CHECKING:
@@ -35,12 +34,12 @@ _REPLICATION_KEY_TYPES = {
     "character",
 }
 
-# A type of the source that another database need not have (enum, composite, extension, …) is read
-# as text, and so is one whose text names objects of this database (regclass, aclitem, …). A domain
-# is read as what it is based on. Money is read as numeric: its text depends on the server's locale.
+# A type that another database need not have or does not read back (enum, composite, extension,
+# regclass, xml, …), `CARRIED_TYPES` are all others, is read as text. A domain is read as what it is
+# based on. Money is read as numeric: its text depends on the server's locale.
 #
-# A partition is read through its parent. Children by inheritance are tables of their own as well,
-# and their rows appear in the parent too, as they do for any SELECT.
+# A partition is read through its parent. A child by inheritance is a stream of its own, and its
+# rows are not in its parent's: there they could have the keys of the parent's own rows.
 _QUERY = """
 with recursive domain_step (domain, base, typmod) as (
     select oid, typbasetype, typtypmod from pg_type where typtype = 'd'
@@ -55,7 +54,7 @@ domain_base as (
     join pg_type base on base.oid = step.base and base.typtype <> 'd'
 ),
 relation as (
-    select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity
+    select c.oid, n.nspname, c.relname, c.relkind
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f')
@@ -74,6 +73,7 @@ heap (relation, oid) as (
     select heap.relation, child.inhrelid
     from heap
     join pg_inherits child on child.inhparent = heap.oid
+    join pg_class c on c.oid = child.inhrelid and c.relispartition
 ),
 resolved as (
     select
@@ -83,27 +83,27 @@ resolved as (
         a.attnotnull,
         format_type(a.atttypid, a.atttypmod) as declared,
         case
+            when scalar.oid = 'money'::regtype
+                then format('numeric(19,%%s)', scale(0::money::numeric))
             when scalar.typnamespace <> 'pg_catalog'::regnamespace
-                or scalar.typtype in ('e', 'c')
-                or scalar.typname ~ '^(reg.+|aclitem)$'
+                or format_type(scalar.oid, null) <> all (%(carried)s)
                 then 'text'
-            when scalar.oid = 'money'::regtype then 'numeric'
             else format_type(
                 scalar.oid,
                 coalesce(element_base.typmod, whole_base.typmod, a.atttypmod)
             )
-        end || case when whole.typcategory = 'A' then '[]' else '' end as datatype
+        end || case when is_array then '[]' else '' end as datatype
     from relation
     join pg_attribute a
         on a.attrelid = relation.oid and a.attnum > 0 and not a.attisdropped
     left join domain_base whole_base on whole_base.domain = a.atttypid
     join pg_type whole on whole.oid = coalesce(whole_base.base, a.atttypid)
-    left join domain_base element_base
-        on whole.typcategory = 'A' and element_base.domain = whole.typelem
+    -- int2vector and oidvector have elements, and a text of their own.
+    cross join lateral (select whole.typoutput = 'array_out'::regproc as is_array) as array_type
+    left join domain_base element_base on is_array and element_base.domain = whole.typelem
     join pg_type scalar
         on scalar.oid = case
-            when whole.typcategory = 'A' then coalesce(element_base.base, whole.typelem)
-            else whole.oid
+            when is_array then coalesce(element_base.base, whole.typelem) else whole.oid
         end
 ),
 candidate_key as (
@@ -126,17 +126,13 @@ select
     relation.relname as name,
     obj_description(relation.oid, 'pg_class') as comment,
     coalesce(candidate_key.columns, '{}') as key,
+    relation.relkind in ('r', 'f') as is_alone,
     (
         select array_agg(heap.oid order by heap.oid) from heap where heap.relation = relation.oid
     ) as relations,
     (
         -- The system column xmin is there to be read: on heaps, with a right to the whole table.
-        -- Under row security a row may come into sight without a change of its xmin.
-        select bool_and(
-            c.relkind in ('r', 'p', 'm')
-            and coalesce(am.amname, 'heap') = 'heap'
-            and not c.relrowsecurity
-        )
+        select bool_and(c.relkind in ('r', 'p', 'm') and coalesce(am.amname, 'heap') = 'heap')
             and has_table_privilege(relation.oid, 'SELECT')
         from heap
         join pg_class c on c.oid = heap.oid
@@ -211,7 +207,8 @@ class Table:
         key: Columns of the primary key, else of the shortest unique index over columns that are
             NOT NULL; empty if there is none.
         columns: In the table's order.
-        relations: Object ids of the table and of all that inherit from it, partitions included.
+        is_alone: Whether the rows are those of the table itself, without those that inherit.
+        relations: Object ids of the table and of its partitions.
         has_xmin: Whether each row's `xmin` can be read and tells when it came into sight.
     """
 
@@ -220,6 +217,7 @@ class Table:
     comment: str | None
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    is_alone: bool
     relations: tuple[int, ...]
     has_xmin: bool
 
@@ -227,12 +225,6 @@ class Table:
     def stream_name(self) -> str:
         """The name of its stream, as in the MeltanoLabs variant."""
         return f"{self.schema}-{self.name}"
-
-    @property
-    def relations_hash(self) -> str:
-        """Names the set of `relations`; another one after a table was replaced or attached."""
-        text = ",".join(str(oid) for oid in self.relations)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def json_schema(self) -> dict[str, Any]:
@@ -268,7 +260,11 @@ def discover(
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
-            _QUERY, {"schemas": list(schemas) if schemas is not None else None}
+            _QUERY,
+            {
+                "schemas": list(schemas) if schemas is not None else None,
+                "carried": sorted(CARRIED_TYPES),
+            },
         ).fetchall()
     return tuple(
         Table(
@@ -277,6 +273,7 @@ def discover(
             comment=row["comment"],
             key=tuple(row["key"]),
             columns=tuple(Column(**column) for column in row["columns"]),
+            is_alone=row["is_alone"],
             relations=tuple(row["relations"]),
             has_xmin=row["has_xmin"],
         )

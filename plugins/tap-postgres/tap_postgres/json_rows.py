@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from columnar_singer import odd_values
+
+from tap_postgres.far_times import print_date, print_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 8192
 """Rows written at a time: few, so that they stay in the processor's cache."""
 
+_FIRST_DAY = (date.min - date(1970, 1, 1)).days
+_LAST_DAY = (date.max - date(1970, 1, 1)).days
+_MICROSECONDS_PER_DAY = 24 * 60 * 60 * 1_000_000
 _NUMBER = r"^-?[0-9]"
 _TO_ESCAPE = r'["\\\x00-\x1f]'
 
@@ -68,7 +74,8 @@ def _objects(
     """Give each row as a JSON object.
 
     Numbers have all their digits, times are ISO 8601, a time with a time zone names it, bytes are
-    base 16. What JSON has no number for, and odd values, are strings: `"NaN"`, `"infinity"`.
+    base 16. What JSON has no number for, and odd values, are strings: `"NaN"`, `"infinity"`; a
+    time outside of the years 1 to 9999 is what PostgreSQL prints for it.
     """
     odd = odd_values.of(batch)
     for start in range(0, batch.num_rows, ROWS_AT_ONCE):
@@ -119,12 +126,10 @@ def _to_json(column: pa.Array, schema: Mapping[str, Any]) -> pa.StringArray:
     if pa.types.is_binary(datatype):
         values = column.to_pylist()
         return _quoted(_strings(None if each is None else each.hex() for each in values))
-    if pa.types.is_timestamp(datatype):
-        return _quoted(_isoformat(column))
+    if pa.types.is_date(datatype) or pa.types.is_timestamp(datatype):
+        return _quoted(_times(column))
     text = column.cast(pa.string())
-    if pa.types.is_floating(datatype):
-        return _numbers(text)
-    return _quoted(text) if pa.types.is_date(datatype) else text
+    return _numbers(text) if pa.types.is_floating(datatype) else text
 
 
 def _numbers(texts: pa.StringArray) -> pa.StringArray:
@@ -137,6 +142,29 @@ def _numbers(texts: pa.StringArray) -> pa.StringArray:
         text if text is None or fits else f'"{words.get(text, text)}"'
         for text, fits in zip(texts.to_pylist(), is_number.to_pylist(), strict=True)
     )
+
+
+def _times(column: pa.Array) -> pa.StringArray:
+    """Print times in ISO 8601, those that it has no form for as PostgreSQL prints them."""
+    if pa.types.is_date(column.type):
+        per_day, numbers, texts = 1, column.cast(pa.int32()), column.cast(pa.string())
+    else:
+        per_day, numbers, texts = _MICROSECONDS_PER_DAY, column.cast(pa.int64()), _isoformat(column)
+    far = pc.or_(
+        pc.less(numbers, _FIRST_DAY * per_day),
+        pc.greater_equal(numbers, (_LAST_DAY + 1) * per_day),
+    )
+    if not pc.any(far).as_py():
+        return texts
+    printed = [
+        print_date(number) if per_day == 1 else _print_timestamp(number, column.type)
+        for number in numbers.filter(far).to_pylist()
+    ]
+    return pc.replace_with_mask(texts, pc.fill_null(far, False), _strings(printed))
+
+
+def _print_timestamp(microseconds: int, datatype: pa.TimestampType) -> str:
+    return print_timestamp(microseconds, has_zone=datatype.tz is not None)
 
 
 def _isoformat(column: pa.TimestampArray) -> pa.StringArray:

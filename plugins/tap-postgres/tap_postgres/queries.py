@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from columnar_singer.types import type_name
 from psycopg import sql
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ def rows(
     """
     parts = [
         sql.SQL("select {columns} from {table} t").format(
-            columns=_columns(columns), table=_name(table)
+            columns=sql.SQL(", ").join(
+                sql.SQL("{} as {}").format(_value(column), sql.Identifier(column.name))
+                for column in columns
+            ),
+            table=_name(table),
         )
     ]
     if condition is not None:
@@ -44,12 +49,22 @@ def rows(
 def greatest(table: Table, key: Column) -> sql.Composed:
     """Select the greatest value of a column as text; no row if there is none.
 
-    By its order and not by max(): not every ordered type has that (uuid).
+    By its order and not by max(): not every ordered type has that (uuid). A number that is none is
+    greater than all that are to come, and so no bookmark.
     """
+    is_number = type_name(key.datatype) == "numeric"
     return sql.SQL(
-        "select t.{key}::text from {table} t"
-        " where t.{key} is not null order by t.{key} desc limit 1"
-    ).format(key=sql.Identifier(key.name), table=_name(table))
+        "select t.{key}::text from {table} t where t.{key} is not null {numbers}"
+        " order by t.{key} desc limit 1"
+    ).format(
+        key=sql.Identifier(key.name),
+        table=_name(table),
+        numbers=sql.SQL("and t.{}::text not in ('NaN', 'Infinity')").format(
+            sql.Identifier(key.name)
+        )
+        if is_number
+        else sql.SQL(""),
+    )
 
 
 def fingerprint(table: Table, columns: Sequence[Column]) -> sql.Composed:
@@ -74,6 +89,11 @@ def from_key(key: Column, value: Value) -> sql.Composed:
     return sql.SQL("({condition} or t.{key} is null)").format(
         condition=condition, key=sql.Identifier(key.name)
     )
+
+
+def in_relations(relations: Sequence[int]) -> sql.Composed:
+    """Match the rows that lie in some partitions of a table, by their object ids."""
+    return sql.SQL("t.tableoid = any ({})").format(sql.Literal(list(relations)))
 
 
 def unless_settled(settled_xid: int, xmax: int) -> sql.Composed:
@@ -109,5 +129,6 @@ def _value(column: Column) -> sql.Composable:
     return column.mask.expression(value) if column.mask else value
 
 
-def _name(table: Table) -> sql.Identifier:
-    return sql.Identifier(table.schema, table.name)
+def _name(table: Table) -> sql.Composable:
+    name = sql.Identifier(table.schema, table.name)
+    return sql.SQL("only {}").format(name) if table.is_alone else name

@@ -13,6 +13,7 @@ from columnar_singer.errors import UserError
 from singer_sdk import typing as th
 
 from tap_postgres import masks
+from tap_postgres.backfill import Backfill
 
 DEFAULT_LOOKBACK_SECONDS = 15 * 60
 
@@ -39,6 +40,36 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
             "How long a transaction may stay open, in seconds, where the tap cannot see the open "
             "transactions: its role lacks pg_read_all_stats, the server is a replica, or a "
             "transaction is prepared. Rows of a longer one may be missed."
+        ),
+    ),
+    th.Property(
+        "backfill",
+        th.ObjectType(
+            th.Property("stream", th.StringType, required=True, description="Name of the stream."),
+            th.Property(
+                "from",
+                th.StringType,
+                description="Least replication key to read, a time in UTC. Left out: no bound.",
+            ),
+            th.Property(
+                "to",
+                th.StringType,
+                description="Replication key to stop before. Left out: no bound.",
+            ),
+        ),
+        description=(
+            "Read this one stream again, whole or a range of its replication key, and leave its "
+            "position where it is."
+        ),
+    ),
+    th.Property(
+        "reconcile",
+        th.BooleanType,
+        default=False,
+        description=(
+            "Read nothing but the keys that are there, of the tables that have a key and are not "
+            "FULL_TABLE, so that this project's targets find the rows that were deleted. Such a "
+            "run keeps no position: give it a state of its own."
         ),
     ),
     th.Property(
@@ -119,6 +150,8 @@ class Settings:
         lookback: How long a transaction that cannot be seen may stay open.
         batch: None to send RECORD messages.
         mask_rules: Which columns are masked.
+        backfill: What to read in place of what is new.
+        reconcile: Read the keys that are there, and nothing else.
     """
 
     connection: PostgresConnection
@@ -127,6 +160,8 @@ class Settings:
     lookback: timedelta
     batch: BatchSettings | None
     mask_rules: tuple[masks.Rule, ...]
+    backfill: Backfill | None
+    reconcile: bool
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -149,6 +184,11 @@ class Settings:
             )
             raise UserError(message)
         connection = PostgresConnection.from_config(config)
+        backfill = Backfill.from_config(config.get("backfill"))
+        reconcile = bool(config.get("reconcile"))
+        if backfill is not None and reconcile:
+            message = "the settings 'backfill' and 'reconcile' exclude each other; set one of them"
+            raise UserError(message)
         return cls(
             connection=replace(
                 connection, session_settings=masks.session_settings(config.get("mask_salt"))
@@ -158,6 +198,8 @@ class Settings:
             lookback=timedelta(seconds=config.get("lookback_seconds", DEFAULT_LOOKBACK_SECONDS)),
             batch=_batch(config),
             mask_rules=masks.rules(config),
+            backfill=backfill,
+            reconcile=reconcile,
         )
 
 

@@ -67,6 +67,10 @@ _SNAPSHOT = """
 select
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax,
+    case
+        when pg_is_in_recovery() then coalesce(pg_last_xact_replay_timestamp(), 'epoch')
+        else clock_timestamp()
+    end as taken_at,
     pg_export_snapshot() as id
 """
 
@@ -97,6 +101,9 @@ class Snapshot:
         id: For other connections to join it: `SET TRANSACTION SNAPSHOT`.
         xmin: The least transaction id that was still running.
         xmax: The first transaction id that was not assigned yet.
+        taken_at: A time on the source's clock; whatever the snapshot shows was committed before.
+            So a row of this run is newer than every snapshot with an earlier `source_time` that
+            does not show it, which keeps a key reconcile from taking it for deleted.
         server: System identifier, database and timeline; None if they cannot be read.
         wal_lsn: Up to where the write-ahead log was written when the snapshot was taken; None if
             `server` is.
@@ -108,6 +115,7 @@ class Snapshot:
     id: str
     xmin: int
     xmax: int
+    taken_at: datetime
     server: str | None
     wal_lsn: str | None
     wal_deadline: float
@@ -118,11 +126,10 @@ class Snapshot:
         """A time on the source's clock; whatever was committed before is in the snapshot."""
         return self.transactions.listed_at
 
-    def settled(self, relations: str, value: str | int | None) -> Settled | None:
+    def settled(self, value: str | int | None) -> Settled | None:
         """Give what the next run may leave out of a stream that was read in this snapshot.
 
         Args:
-            relations: `Table.relations_hash`.
             value: The stream's new bookmark.
 
         Returns:
@@ -134,7 +141,7 @@ class Snapshot:
             if time.monotonic() > self.wal_deadline:
                 return None
             time.sleep(_WAL_POLL_SECONDS)
-        return Settled(self.xmin, self.server, relations, value)
+        return Settled(self.xmin, self.server, value)
 
     def _is_wal_flushed(self) -> bool:
         row = self.connection.execute(_WAL_FLUSHED, {"lsn": self.wal_lsn}).fetchone()
@@ -176,6 +183,7 @@ def take(connection: psycopg.Connection[Any]) -> Snapshot:
         id=snapshot["id"],
         xmin=snapshot["xmin"],
         xmax=snapshot["xmax"],
+        taken_at=snapshot["taken_at"],
         server=server,
         wal_lsn=wal["lsn"] if wal else None,
         wal_deadline=time.monotonic() + _WAL_WAIT_SECONDS,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from columnar_singer import batch_files
 from columnar_singer.errors import UserError
-from columnar_singer.types import arrow_schema
+from columnar_singer.types import X_KEYS_ONLY, arrow_schema
 from psycopg import sql
 from singer_sdk import Stream
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
@@ -22,7 +21,7 @@ from singer_sdk.singerlib import (
 )
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
-from tap_postgres import engine, queries
+from tap_postgres import engine, queries, session
 from tap_postgres.position import (
     Candidate,
     Position,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tap_postgres.backfill import Backfill
     from tap_postgres.discovery import Column, Table
     from tap_postgres.snapshot import Snapshot
     from tap_postgres.tap import TapPostgres
@@ -131,8 +131,13 @@ class PostgresStream(Stream):
         return column
 
     @property
+    def is_reconciled(self) -> bool:
+        """Whether a reconcile reads the stream's keys: it has some, and is not sent whole."""
+        return bool(self.primary_keys) and self.replication_method != REPLICATION_FULL_TABLE
+
+    @property
     def selected_columns(self) -> list[Column]:
-        """The columns to read: those selected, and all keys.
+        """The columns to read: those selected, and all keys; in a reconcile only the latter.
 
         Raises:
             UserError: A key column does not exist or is masked so that keys would be equal, or the
@@ -148,6 +153,8 @@ class PostgresStream(Stream):
                     f"{mask.kind}, which makes all keys equal; give it the kind sha256"
                 )
                 raise UserError(message)
+        if self._tap.settings.reconcile:
+            return [self._existing_column(name, "key") for name in self.primary_keys]
         always = {*self.primary_keys, self.replication_key}
         return [
             column
@@ -183,10 +190,16 @@ class PostgresStream(Stream):
         key = self.key_column
         columns = self.selected_columns
         snapshot = self._tap.snapshot
+        if self._tap.settings.backfill is not None:
+            self._tap.settings.backfill.check(snapshot.connection, key)
         self._write_schema_message()
-        with _released(snapshot.connection):
-            if key is None:
+        with session.released(snapshot.connection):
+            if self._tap.settings.reconcile:
+                bookmark = _facts(snapshot, self._send(snapshot, columns, None))
+            elif key is None:
                 bookmark = self._sync_full_table(snapshot, columns)
+            elif self._tap.settings.backfill is not None:
+                bookmark = self._sync_again(snapshot, columns, key, self._tap.settings.backfill)
             else:
                 bookmark = self._sync_incremental(snapshot, columns, key)
             if snapshot.is_rewritten(self.table.relations):
@@ -214,26 +227,26 @@ class PostgresStream(Stream):
 
         columns = self.selected_columns
         query = queries.rows(self.table, columns)
-        schema = _arrow_schema(columns)
-        with closing(engine.read(self._tap.snapshot.connection, query, schema)) as batches:
+        datatypes = {column.name: column.datatype for column in columns}
+        with closing(engine.read(self._tap.snapshot.connection, query, datatypes)) as batches:
             for batch in batches:
                 yield from to_rows(batch, self.schema["properties"])
 
     def _write_schema_message(self) -> None:
         properties = self.schema["properties"]
+        schema = {
+            **self.schema,
+            "properties": {
+                column.name: properties[column.name] for column in self.selected_columns
+            },
+            "required": list(self.primary_keys),
+        }
+        bookmark_properties = [self.replication_key] if self.replication_key else None
+        if self._tap.settings.reconcile:
+            schema[X_KEYS_ONLY] = True
+            bookmark_properties = None
         self._tap.write_message(
-            SchemaMessage(
-                self.name,
-                {
-                    **self.schema,
-                    "properties": {
-                        column.name: properties[column.name] for column in self.selected_columns
-                    },
-                    "required": list(self.primary_keys),
-                },
-                list(self.primary_keys),
-                [self.replication_key] if self.replication_key else None,
-            )
+            SchemaMessage(self.name, schema, list(self.primary_keys), bookmark_properties)
         )
 
     def _sync_incremental(
@@ -248,18 +261,29 @@ class PostgresStream(Stream):
             **_facts(snapshot, rows_read, position.value, new.value),
         }
 
+    def _sync_again(
+        self, snapshot: Snapshot, columns: list[Column], key: Column, backfill: Backfill
+    ) -> dict[str, Any]:
+        rows_read = self._send(snapshot, columns, backfill.condition(key))
+        return backfill.bookmark(self.stream_state, _facts(snapshot, rows_read))
+
     def _unread(self, snapshot: Snapshot, position: Position, key: Column) -> sql.Composable | None:
-        conditions: list[sql.Composable] = []
-        if position.value is not None:
-            conditions.append(queries.from_key(key, position.value))
+        unknown = position.unknown_of(self.table.relations)
+        if position.value is None or len(unknown) == len(self.table.relations):
+            conditions = []
+        elif unknown:
+            from_key = queries.from_key(key, position.value)
+            conditions = [sql.SQL("({} or {})").format(from_key, queries.in_relations(unknown))]
+        else:
+            conditions = [queries.from_key(key, position.value)]
         settled = position.settled
         if (
             settled is not None
             and self.table.has_xmin
             and settled.server == snapshot.server
-            and settled.relations == self.table.relations_hash
             and settled.value == position.value
             and settled.xid <= snapshot.xmax
+            and position.relations == self.table.relations
         ):
             conditions.append(queries.unless_settled(settled.xid, snapshot.xmax))
         return sql.SQL(" and ").join(conditions) if conditions else None
@@ -280,13 +304,13 @@ class PostgresStream(Stream):
                 snapshot.transactions,
                 lookback,
             )
-        return Position(value, snapshot.settled(self.table.relations_hash, value), history)
+        return Position(value, snapshot.settled(value), history, self.table.relations)
 
     def _sync_full_table(self, snapshot: Snapshot, columns: list[Column]) -> dict[str, Any]:
         previous = self.stream_state.get("fingerprint")
         fingerprint = self._fingerprint(snapshot, columns)
         rows_read = 0
-        if fingerprint != previous:
+        if fingerprint != previous or self._tap.settings.backfill is not None:
             self._stream_version = self._initialized_at
             rows_read = self._send(snapshot, columns, None)
             self._write_activate_version_message(self._stream_version)
@@ -303,11 +327,12 @@ class PostgresStream(Stream):
     ) -> int:
         """Read rows and write them as messages; give their number."""
         query = queries.rows(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
+        datatypes = {column.name: column.datatype for column in columns}
         schema = _arrow_schema(columns)
         rows_read = 0
         # Closed in any case: a COPY that is left open would block the connection for good.
         with (
-            closing(engine.read(snapshot.connection, query, schema)) as batches,
+            closing(engine.read(snapshot.connection, query, datatypes)) as batches,
             self.get_record_counter() as counter,
         ):
             sent = (
@@ -329,7 +354,7 @@ class PostgresStream(Stream):
             batches,
             self._tap.batch_directory,
             schema,
-            extracted_at=snapshot.source_time,
+            extracted_at=snapshot.taken_at,
             compression=settings.compression,
             rows_per_file=settings.rows_per_file,
         )
@@ -354,7 +379,7 @@ class PostgresStream(Stream):
                 self.name,
                 self.schema["properties"],
                 version=self._stream_version,
-                time_extracted=snapshot.source_time,
+                time_extracted=snapshot.taken_at,
             ):
                 sys.stdout.write(lines)
             sys.stdout.flush()
@@ -366,7 +391,7 @@ def _arrow_schema(columns: Iterable[Column]) -> pa.Schema:
 
 
 def _facts(
-    snapshot: Snapshot, rows_read: int, old: Value | None, new: Value | None
+    snapshot: Snapshot, rows_read: int, old: Value | None = None, new: Value | None = None
 ) -> dict[str, Any]:
     """What the load log says about this run of the stream."""
     facts: dict[str, Any] = {
@@ -378,15 +403,3 @@ def _facts(
     if new is not None:
         facts["position_to"] = str(new)
     return facts
-
-
-@contextmanager
-def _released(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Read in a savepoint that is undone in any case.
-
-    So an error leaves the snapshot usable, and the lock on the table ends with its stream instead
-    of with the run, lest a migration of the source wait for all the other tables.
-    """
-    with connection.transaction():
-        yield
-        raise psycopg.Rollback

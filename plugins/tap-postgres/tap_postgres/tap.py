@@ -16,6 +16,7 @@ from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
 from tap_postgres import masks, queries, session
+from tap_postgres.backfill import unknown_stream
 from tap_postgres.discovery import discover
 from tap_postgres.settings import CONFIG_JSONSCHEMA, Settings
 from tap_postgres.snapshot import Snapshot, take
@@ -104,6 +105,16 @@ class TapPostgres(Tap):
     @property
     def selected_streams(self) -> list[PostgresStream]:
         """The streams to read, by name."""
+        backfill, reconcile = self.settings.backfill, self.settings.reconcile
+        return [
+            stream
+            for stream in self._selected_in_catalog
+            if (backfill is None or stream.name == backfill.stream)
+            and (not reconcile or stream.is_reconciled)
+        ]
+
+    @property
+    def _selected_in_catalog(self) -> list[PostgresStream]:
         return [
             stream
             for stream in self.streams.values()
@@ -120,14 +131,10 @@ class TapPostgres(Tap):
         """
         if self.state:
             self.state_writer.write_state(self.state)
-        failed = self._report_missing_streams()
+        is_ordinary = self.settings.backfill is None and not self.settings.reconcile
+        failed = self._report_missing_streams() if is_ordinary else []
         if not self.selected_streams and not failed:
-            message = (
-                f"no stream is selected; {len(self.streams)} tables are there in "
-                f"{self.settings.connection}: correct the selection, or the setting "
-                "'filter_schemas' if it leaves the tables out"
-            )
-            raise UserError(message)
+            raise self._nothing_to_read()
         try:
             # Outside of any stream: if the server is not there, none of them is at fault.
             _ = self.snapshot
@@ -147,6 +154,22 @@ class TapPostgres(Tap):
                 f"{', '.join(failed)}; the others are done, and these start from where they were"
             )
             raise UserError(message)
+
+    def _nothing_to_read(self) -> UserError:
+        selected = [stream.name for stream in self._selected_in_catalog]
+        if selected and self.settings.backfill is not None:
+            return unknown_stream(self.settings.backfill.stream, selected)
+        if selected:
+            return UserError(
+                f"none of the {len(selected)} selected streams has keys to reconcile: each of them "
+                "has no key, or is FULL_TABLE and so compared as a whole in each run; there is no "
+                "need for 'reconcile' here"
+            )
+        return UserError(
+            f"no stream is selected; {len(self.streams)} tables are there in "
+            f"{self.settings.connection}: correct the selection, or the setting "
+            "'filter_schemas' if it leaves the tables out"
+        )
 
     def _read_greatest_keys(self, connection: psycopg.Connection[Any]) -> dict[str, str]:
         keys: dict[str, str] = {}

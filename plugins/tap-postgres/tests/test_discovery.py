@@ -93,7 +93,7 @@ def test_types_are_resolved_to_built_in_ones(source: Source) -> None:
         "dd": "numeric(3,1)",
         "da": "numeric(3,1)[]",
         "ds": "numeric(4,2)[]",
-        "m": "numeric",
+        "m": "numeric(19,2)",
         "r": "text",
         "iv": "interval day to hour",
         "bits": "bit(8)",

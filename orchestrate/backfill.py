@@ -1,0 +1,62 @@
+"""Reads one stream of the source again, whole or a range of its replication key: `make backfill`.
+
+Where the stream's next ordinary run goes on from stays as it is. Rows that have not changed are
+merged into themselves, so a back-fill may be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import yaml
+
+from orchestrate import environment
+from orchestrate.environment import PROJECT_ROOT
+from orchestrate.run.cli import run_alone, run_jobs
+
+_JOBS = PROJECT_ROOT / "orchestrate" / "jobs.meltano.yml"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a job whose tap reads nothing but what is asked for; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="make backfill", description=__doc__)
+    parser.add_argument("--stream", required=True, help="as in the load log: public-strokes")
+    parser.add_argument("--from", default="", dest="start", help="least key; a time is in UTC")
+    parser.add_argument("--to", default="", dest="end", help="key to stop before")
+    parser.add_argument("--job", default="backend-to-db", help="which moves the stream")
+    asked = parser.parse_args(arguments)
+    taps = taps_of_jobs()
+    if asked.job not in taps:
+        print(f"JOB is {asked.job!r}; give one of {', '.join(taps)}", file=sys.stderr)
+        return 1
+    if not asked.stream:
+        print("no STREAM is given: make backfill STREAM=public-strokes", file=sys.stderr)
+        return 1
+    environment.load()
+    wanted = {"stream": asked.stream, "from": asked.start, "to": asked.end}
+    setting = {name: value for name, value in wanted.items() if value}
+    os.environ[variable(taps[asked.job], "backfill")] = json.dumps(setting)
+    return run_alone(lambda settings: run_jobs(settings, [asked.job]))
+
+
+def taps_of_jobs() -> dict[str, str]:
+    """The tap of each Meltano job that moves rows, by the job's name."""
+    jobs = yaml.safe_load(_JOBS.read_text())["jobs"]
+    first = {job["name"]: job["tasks"][0].split()[0] for job in jobs}
+    return {job: plugin for job, plugin in first.items() if plugin.startswith("tap-")}
+
+
+def variable(plugin: str, setting: str) -> str:
+    """The variable from which Meltano takes a plugin's setting.
+
+    https://docs.meltano.com/guide/configuration#configuring-settings
+    """
+    return f"{plugin}_{setting}".replace("-", "_").upper()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
