@@ -215,7 +215,10 @@ class ColumnarTarget(Target):
         due = [
             sink
             for sink in self._sinks.values()
-            if (sink.has_batch_rows and self._ledger.has_news(sink.bookmark_name))
+            if (
+                (sink.has_batch_rows or sink.awaits_keys)
+                and self._ledger.has_news(sink.bookmark_name)
+            )
             or (sink.pending_rows and not sink.has_batch_rows and may_commit_records)
         ]
         if due:
@@ -231,7 +234,7 @@ class ColumnarTarget(Target):
         """
         try:
             for sink in self._sinks.values():
-                if sink.has_batch_rows:
+                if sink.has_batch_rows or sink.awaits_keys:
                     self._isolate(sink, _refuse_unfinished)
             with self._finishing():
                 self._commit([sink for sink in self._sinks.values() if sink.has_work])
