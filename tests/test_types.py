@@ -88,6 +88,7 @@ def filled(url: str) -> Samples:
             )
         for statement in type_samples.SETUP:
             connection.execute(statement.encode())
+        connection.execute("set timezone = 'UTC'")  # for the samples that name no zone
         known = [each for each in type_samples.SCALARS if exists(connection, each)]
         scalars = {each: accepted(connection, found, each) for each in known}
         declared = list(scalars)
