@@ -77,18 +77,4 @@ def postgres_url(make_database: Callable[[], str]) -> str:
 @pytest.fixture
 def lake(session_stack: StackSettings) -> Lake:
     """An empty namespace of the session's lake, and target-s3's settings for it."""
-    found = session_stack.lake
-    return Lake(
-        settings={
-            "catalog_type": "rest",
-            "catalog_uri": found.catalog_uri,
-            "catalog_credential": f"{found.access_key_id}:{found.secret_access_key}",
-            "warehouse": found.warehouse,
-            "namespace": f"test_{next(_names)}",
-            "s3_endpoint_url": found.s3_endpoint,
-            "aws_access_key_id": found.access_key_id,
-            "aws_secret_access_key": found.secret_access_key,
-            "aws_region": found.region,
-        },
-        catalog_properties=found.catalog_properties(),
-    )
+    return Lake.of(session_stack.lake, f"test_{next(_names)}")

@@ -5,6 +5,7 @@ so that it can say what is missing instead of failing on itself.
 
     python3 orchestrate/bootstrap.py run    # .venv: Meltano, the local stack, and the plugins
     python3 orchestrate/bootstrap.py dev    # .venv-dev: what tests and linters need
+    python3 orchestrate/bootstrap.py bench  # .venv-bench*: what the plugins are measured against
 
 Each environment carries a stamp, the digest of the files it was built from; a second call with
 the same files returns at once.
@@ -153,8 +154,12 @@ def main(arguments: List[str]) -> int:
             ours = ["--no-deps", "--build-constraint", str(LOCKS / "build.txt"), *editable]
             venv = ROOT / ".venv-dev"
             build_environment(venv, LOCKS / "dev.txt", [("install our packages", ours)])
+        elif arguments == ["bench"]:
+            # The MeltanoLabs plugins pin different versions of one driver: an environment each.
+            for name in ("bench", "bench-tap", "bench-target"):
+                build_environment(ROOT / f".venv-{name}", LOCKS / f"{name}.txt", [])
         else:
-            raise SetUpError(f"say which environment: run or dev, not {arguments}")
+            raise SetUpError(f"say which environment: run, dev or bench, not {arguments}")
     except SetUpError as error:
         print(error, file=sys.stderr)
         return 1

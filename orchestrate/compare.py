@@ -4,6 +4,7 @@ For every table of the source: the count of rows and an order-independent checks
 Both are computed by PostgreSQL itself over the text of each value, so that no code of the
 pipeline takes part. The lake's change log is copied into a temporary table of dataengineering-db
 and reduced there to its current state: the newest version of each key, unless it is deleted.
+Where the lake holds masks, it is compared to masks of the source that are computed here.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-from orchestrate import environment
+from orchestrate import environment, masked
 from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import LakeSettings, StackSettings
 
@@ -59,17 +60,21 @@ class Content:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One table in all three places; None where it is missing."""
+    """One table in all three places; None where it is missing.
+
+    `masked_source` is the source with the masks that the lake must have.
+    """
 
     table: str
     source: Content
+    masked_source: Content
     database: Content | None
     lake: Content | None
 
     @property
     def equal(self) -> bool:
         """Whether all three hold the same rows."""
-        return self.source == self.database == self.lake
+        return self.source == self.database and self.masked_source == self.lake
 
 
 def compare(settings: StackSettings) -> Iterator[Comparison]:
@@ -88,16 +93,21 @@ def compare(settings: StackSettings) -> Iterator[Comparison]:
     ):
         tables = [SourceTable(*row) for row in source.execute(_TABLES)]
         for table in tables:
+            kinds = masked.masks(table.name, table.columns)
+            relation = sql.Identifier("public", table.name)
+            expected = masked.expected(source, table.name, table.columns, kinds)
+            plain = content(source, relation, _names(table.columns))
             yield Comparison(
                 table.name,
-                content(source, sql.Identifier("public", table.name), table.columns),
+                plain,
+                content(source, relation, expected) if kinds else plain,
                 _database_content(database, table),
-                _lake_content(database, settings.lake, table),
+                _lake_content(database, settings.lake, table, kinds),
             )
 
 
 def content(
-    connection: psycopg.Connection, relation: sql.Composable, columns: Sequence[str]
+    connection: psycopg.Connection, relation: sql.Composable, columns: Sequence[sql.Composable]
 ) -> Content:
     """Count and checksum of a relation's rows.
 
@@ -107,9 +117,9 @@ def content(
     Args:
         connection: Where to ask.
         relation: A table's name, or a query in parentheses with an alias.
-        columns: The columns that count, in this order.
+        columns: Names or expressions of the columns that count, in this order.
     """
-    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in columns)
+    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(column) for column in columns)
     query = sql.SQL(
         "select count(*), "
         "sum(('x' || left(md5(row({texts})::text), 16))::bit(64)::bigint::numeric)::text "
@@ -119,27 +129,41 @@ def content(
     return Content(rows, checksum)
 
 
+def _names(columns: Sequence[str]) -> list[sql.Composable]:
+    return [sql.Identifier(column) for column in columns]
+
+
 def _database_content(connection: psycopg.Connection, table: SourceTable) -> Content | None:
     name = sql.Identifier("raw", table.name)
     found = connection.execute("select to_regclass(%s)", (f'raw."{table.name}"',)).fetchone()
     if found == (None,):
         return None
     alive = sql.SQL("(select * from {} where _sdc_deleted_at is null) alive").format(name)
-    return content(connection, alive, table.columns)
+    return content(connection, alive, _names(table.columns))
 
 
 def _lake_content(
-    connection: psycopg.Connection, settings: LakeSettings, table: SourceTable
+    connection: psycopg.Connection,
+    settings: LakeSettings,
+    table: SourceTable,
+    kinds: Mapping[str, str],
 ) -> Content | None:
     """Content of the current state that the lake's change log describes."""
     versions = _lake_versions(settings, table)
     if versions is None:
         return None
     columns = [*table.columns, "_sdc_sequence", "_sdc_deleted_at"]
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    names = sql.SQL(", ").join(_names(columns))
+    # A digest and *** are text, whatever the column's type is.
+    typed = sql.SQL(", ").join(
+        sql.SQL("null::text as {}").format(sql.Identifier(column))
+        if kinds.get(column) in {"sha256", "redact"}
+        else sql.Identifier(column)
+        for column in columns
+    )
     connection.execute(
         sql.SQL("create temp table lake_versions as select {} from {} limit 0").format(
-            names, sql.Identifier("raw", table.name)
+            typed, sql.Identifier("raw", table.name)
         )
     )
     statement = sql.SQL("copy lake_versions ({}) from stdin (format csv)").format(names)
@@ -151,7 +175,7 @@ def _lake_content(
         "(select * from (select distinct on ({key}) * from lake_versions "
         "order by {key}, _sdc_sequence desc) newest where _sdc_deleted_at is null) alive"
     ).format(key=key)
-    found = content(connection, newest, table.columns)
+    found = content(connection, newest, _names(table.columns))
     connection.execute("drop table lake_versions")
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrate.local_stack.settings import INTERNAL_PORT_FLAGS
+from orchestrate.local_stack.settings import INTERNAL_PORT_FLAGS, LakeSettings
 
 
 def free_ports(count: int) -> int:
@@ -43,6 +43,24 @@ class Lake:
 
     settings: dict[str, Any]  # of target-s3
     catalog_properties: dict[str, str]
+
+    @classmethod
+    def of(cls, found: LakeSettings, namespace: str) -> Lake:
+        """A namespace of a stack's lake."""
+        return cls(
+            settings={
+                "catalog_type": "rest",
+                "catalog_uri": found.catalog_uri,
+                "catalog_credential": f"{found.access_key_id}:{found.secret_access_key}",
+                "warehouse": found.warehouse,
+                "namespace": namespace,
+                "s3_endpoint_url": found.s3_endpoint,
+                "aws_access_key_id": found.access_key_id,
+                "aws_secret_access_key": found.secret_access_key,
+                "aws_region": found.region,
+            },
+            catalog_properties=found.catalog_properties(),
+        )
 
     def catalog(self) -> Any:
         from pyiceberg.catalog import load_catalog

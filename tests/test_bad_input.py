@@ -49,10 +49,12 @@ def assert_one_line(output: str, *words: str) -> None:
 _IS_PROGRESS = re.compile(
     r"│ (started|FAILED, see|done in|public-\S+: [\d,]+ rows)|"
     r"│ error: \d+ of \d+ selected streams failed: |"
+    r"Attempt \d of \d to connect to \S+ failed, the next is in |"
     r"^make(\[\d\])?: |^\s+(create|install) "
 )
 
 
+_PLUGINS = ("TAP_TRACKMAN_BACKEND", "TARGET_DATAENGINEERING_DB")
 CONNECTIONS = [
     ("backend-to-db", "TRACKMAN_BACKEND"),
     ("backend-to-db", "DATAENGINEERING_DB"),
@@ -75,7 +77,8 @@ def test_a_wrong_connection_setting(
 ) -> None:
     value = str(free_ports(1)) if value == "closed" else value
     with nothing_changes(project):
-        run = project.job(job, **{f"{prefix}_{variable}": value})
+        attempts = {f"{plugin}_CONNECT_ATTEMPTS": "2" for plugin in _PLUGINS}
+        run = project.job(job, **{f"{prefix}_{variable}": value}, **attempts)
         assert run.returncode != 0
         assert_one_line(run.stdout, *words)
 

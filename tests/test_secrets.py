@@ -16,6 +16,7 @@ SECRETS = {
     name: secrets.token_hex(16)
     for name in (
         "TRACKMAN_BACKEND_PASSWORD",
+        "TRACKMAN_BACKEND_MASK_SALT",
         "DATAENGINEERING_DB_PASSWORD",
         "TRACKMAN_LAKE_SECRET_ACCESS_KEY",
     )

@@ -159,9 +159,9 @@ class LakePart(Part):
     def _s3_signature(self, url: str) -> dict[str, str]:
         """Headers that sign a GET of `url` (AWS Signature Version 4)."""
         # Imported here, since `down`, `status` and the watcher start in half the time without.
-        from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]
-        from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-        from botocore.credentials import Credentials  # type: ignore[import-untyped]
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
 
         settings = self.settings
         credentials = Credentials(settings.access_key_id, settings.secret_access_key)

@@ -5,13 +5,19 @@ https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from singer_sdk import typing as th
 
+from columnar_singer.connection_errors import PassingError, explain, is_about_certificate
 from columnar_singer.errors import UserError
+from columnar_singer.passwords import PASSWORD_SETTINGS, PasswordSource
+from columnar_singer.retry import ATTEMPTS, retry
+from columnar_singer.ssh_tunnel import LOOPBACK, SSH_SETTINGS, SshTunnel
+from columnar_singer.tls import TLS_SETTINGS, Tls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,13 +41,19 @@ CONNECTION_SETTINGS: tuple[th.Property[Any], ...] = (
         description="Port of the server, 1 to 65535.",
     ),
     th.Property("user", th.StringType, required=True, description="Role to log in as."),
-    th.Property(
-        "password",
-        th.StringType,
-        secret=True,
-        description="Password of the role. Left out: what libpq finds (PGPASSWORD, ~/.pgpass).",
-    ),
+    *PASSWORD_SETTINGS,
     th.Property("database", th.StringType, required=True, description="Database to connect to."),
+    th.Property(
+        "connect_attempts",
+        th.IntegerType(minimum=1),
+        default=ATTEMPTS,
+        description=(
+            "How often to try to connect while the server is starting, not reachable or has no "
+            "connection left. Other faults are told at once."
+        ),
+    ),
+    *TLS_SETTINGS,
+    *SSH_SETTINGS,
 )
 """Settings of a connection, to be put into a plugin's `PropertiesList`."""
 
@@ -51,6 +63,14 @@ class PostgresConnection:
     """Where a PostgreSQL database is and who logs in.
 
     Attributes:
+        host: Name or address of the server, as its certificate names it.
+        user: Role to log in as.
+        database: Database to connect to.
+        port: TCP port.
+        password: Where the password comes from.
+        tls: None for TLS if the server offers it, and nothing is checked.
+        tunnel: None to connect directly.
+        attempts: How often to try to connect while a fault may pass.
         session_settings: Settings of the server, of names and values without blanks or backslashes.
             They are sent with the login, which no log of the server shows, unlike SET.
     """
@@ -59,8 +79,10 @@ class PostgresConnection:
     user: str
     database: str
     port: int = DEFAULT_PORT
-    password: str | None = field(default=None, repr=False)
-    connect_timeout_seconds: int = CONNECT_TIMEOUT_SECONDS
+    password: PasswordSource = field(default_factory=PasswordSource)
+    tls: Tls | None = None
+    tunnel: SshTunnel | None = None
+    attempts: int = ATTEMPTS
     session_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -75,7 +97,8 @@ class PostgresConnection:
             The connection.
 
         Raises:
-            UserError: A setting that has no default is missing, or the port is none.
+            UserError: A setting that has no default is missing, the port is none, or settings
+                contradict each other.
         """
         missing = [name for name in ("host", "user", "database") if not config.get(name)]
         if missing:
@@ -87,7 +110,10 @@ class PostgresConnection:
             user=config["user"],
             database=config["database"],
             port=_port(config.get("port") or DEFAULT_PORT),
-            password=config.get("password"),
+            password=PasswordSource.from_config(config),
+            tls=Tls.from_config(config),
+            tunnel=SshTunnel.from_config(config),
+            attempts=config.get("connect_attempts", ATTEMPTS),
         )
 
     def __str__(self) -> str:
@@ -95,7 +121,7 @@ class PostgresConnection:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
     def connect(self, application_name: str) -> psycopg.Connection[Any]:
-        """Open a connection.
+        """Open a connection; while the fault may pass, try again, with a warning for each try.
 
         Args:
             application_name: What `pg_stat_activity` shows, the plugin's name.
@@ -106,60 +132,52 @@ class PostgresConnection:
         Raises:
             UserError: The server cannot be reached or refuses the login.
         """
-        try:
-            return psycopg.connect(
-                host=self.host,
-                port=self.port,
-                user=self.user,
-                password=self.password,
-                dbname=self.database,
-                application_name=application_name,
-                client_encoding="UTF8",
-                options=" ".join(
-                    f"-c {name}={value}" for name, value in self.session_settings.items()
-                ),
-                connect_timeout=self.connect_timeout_seconds,
-                keepalives=1,
-                keepalives_idle=KEEPALIVES_IDLE_SECONDS,
-                keepalives_interval=KEEPALIVES_INTERVAL_SECONDS,
-                keepalives_count=KEEPALIVES_COUNT,
-            )
-        except psycopg.OperationalError as error:
-            raise UserError(self._explain(str(error))) from error
+        return retry(
+            lambda: self._open(application_name),
+            what=f"connect to {self}",
+            passes=lambda error: isinstance(error, PassingError),
+            attempts=self.attempts,
+        )
 
-    def _explain(self, text: str) -> str:
-        """Say in one line why the login failed and which setting to change.
+    def _open(self, application_name: str) -> psycopg.Connection[Any]:
+        password = self.password.read(self.host, self.port, self.user)
+        place: dict[str, Any] = {"host": self.host, "port": self.port}
+        if self.tunnel:
+            # `host` stays what the certificate and ~/.pgpass name.
+            place |= {"port": self.tunnel.local_port(self.host, self.port), "hostaddr": LOOPBACK}
+        with ExitStack() as stack:
+            if self.tls:
+                place |= stack.enter_context(self.tls.parameters())
+            try:
+                return psycopg.connect(
+                    **place,
+                    user=self.user,
+                    password=password,
+                    dbname=self.database,
+                    application_name=application_name,
+                    client_encoding="UTF8",
+                    options=" ".join(f"-c {k}={v}" for k, v in self.session_settings.items()),
+                    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                    keepalives=1,
+                    keepalives_idle=KEEPALIVES_IDLE_SECONDS,
+                    keepalives_interval=KEEPALIVES_INTERVAL_SECONDS,
+                    keepalives_count=KEEPALIVES_COUNT,
+                )
+            except psycopg.OperationalError as error:
+                raise self._explain(str(error), place) from error
 
-        libpq reports a failed connection as text only, without an SQLSTATE, so the text is what
-        there is to go by. A text that is not known here (a translated one) is passed on.
-        """
-        at = f"host {self.host!r}, port {self.port}"
-        who = f"user {self.user!r}, database {self.database!r}"
-        if "password authentication failed" in text or "no password supplied" in text:
-            return (
-                f"the server refused the password ({at}, {who}); "
-                "correct the settings 'user' and 'password'"
+    def _explain(self, text: str, place: Mapping[str, Any]) -> UserError:
+        certificate = None
+        if self.tls and is_about_certificate(text):
+            certificate = self.tls.fault_of_certificate(
+                place.get("hostaddr", self.host), place["port"], CONNECT_TIMEOUT_SECONDS
             )
-        if "role" in text and "does not exist" in text:
-            return f"the server has no such user ({at}, {who}); correct the setting 'user'"
-        if "database" in text and "does not exist" in text:
-            return f"the server has no such database ({at}, {who}); correct the setting 'database'"
-        if "refused" in text:
-            return (
-                f"no PostgreSQL server listens at {at} ({who}); start it, or correct the "
-                "settings 'host' and 'port'"
-            )
-        if "timeout" in text or "timed out" in text:
-            return (
-                f"no answer within {self.connect_timeout_seconds} s from {at} ({who}); check the "
-                "settings 'host' and 'port' and that the network lets this machine through"
-            )
-        if "resolve" in text or "translate host name" in text:
-            return f"the name of the server is not known ({at}, {who}); correct the setting 'host'"
-        reason = text.strip().rpartition("failed: ")[2].partition("\n")[0]
-        return (
-            f"cannot connect to PostgreSQL ({at}, {who}): {reason}; check the settings 'host', "
-            "'port', 'user', 'password' and 'database'"
+        return explain(
+            text,
+            at=f"host {self.host!r}, port {self.port}",
+            who=f"user {self.user!r}, database {self.database!r}",
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            certificate=certificate,
         )
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
 import re
@@ -118,6 +119,7 @@ def _describe_settings(error: ConfigValidationError) -> str:
 
 def _without_secret(text: str, properties: Mapping[str, Any]) -> str:
     found = _SETTING_AT_FAULT.search(text)
-    if found and properties.get(found["name"], {}).get("secret"):
+    # One that holds a secret further down is shown by its whole value too.
+    if found and '"secret": true' in json.dumps(properties.get(found["name"])):
         return f"the value of '{found['name']}' is not valid (not shown: it is a secret)"
     return text

@@ -1,253 +1,231 @@
-"""RECORD messages to Arrow columns, without rounding or cutting a value.
-
-JSON numbers arrive as `int` or `Decimal` (the SDK's reader parses them so), never as `float`.
-"""
+"""RECORD messages to Arrow columns, without rounding or cutting a value."""
 
 from __future__ import annotations
 
-import math
-import re
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
-from singer_sdk.singerlib.json import serialize_json
+from singer_sdk.exceptions import MissingKeyPropertiesError
+from singer_sdk.singerlib.json import deserialize_json
 
+from columnar_singer import json_columns, json_values
 from columnar_singer.errors import UserError
+from columnar_singer.messages import JSON_NULL, RecordLine, as_json
+from columnar_singer.odd_values import OddValue, moved
+from columnar_singer.types import from_postgres, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from columnar_singer.types import ColumnType
 
+    Column = tuple[msgspec.Raw, ...] | list[msgspec.Raw]
+
+ROWS_AT_ONCE = 8192
+"""Rows that are taken apart at a time: few, so that they stay in the processor's cache."""
+
 _SHOWN_CHARACTERS = 80
-_JSON_TYPES = {"json", "jsonb"}
-_END_OF_DAY = "24:00:00"
-"""Legal in PostgreSQL, unknown to Python."""
+_NULL = bytes(JSON_NULL)
+_TIME = from_postgres("timestamp with time zone")
+_NUMBER = from_postgres("bigint")
 
-_FINER_THAN_MICROSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-_REAL_MAX = 3.4028234663852886e38
-_TIME = pa.timestamp("us", tz="UTC")
-
-
-class RecordBuffer:
-    """RECORD messages of one stream that wait to be staged."""
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self.records: list[dict[str, Any]] = []
-        self.received_at = datetime.now(tz=UTC)
-        self._extracted_at: list[str | None] = []
-        self._versions: list[int | None] = []
-
-    def __len__(self) -> int:
-        """Count the records."""
-        return len(self.records)
-
-    def append(self, record: dict[str, Any], message: Mapping[str, Any]) -> None:
-        """Add a record and what the message around it says."""
-        if not self.records:
-            self.received_at = datetime.now(tz=UTC)
-        self.records.append(record)
-        self._extracted_at.append(message.get("time_extracted"))
-        self._versions.append(message.get("version"))
-
-    def extracted_at(self) -> pa.Array:
-        """Give `time_extracted` of each message.
-
-        Raises:
-            UserError: One is no time.
-        """
-        return _convert("time_extracted", self._extracted_at, _TIME, _timestamp_with_zone)
-
-    def versions(self) -> pa.Array:
-        """Give `version` of each message."""
-        return pa.array(self._versions, pa.int64())
+# Legal in PostgreSQL, without a place in Arrow; far times and those before the year 1 are legal,
+# too, but no RECORD of a tap that keeps to JSON Schema has them.
+_LEGAL = {
+    "date": {"infinity", "-infinity"},
+    "timestamp without time zone": {"infinity", "-infinity"},
+    "timestamp with time zone": {"infinity", "-infinity"},
+    "numeric": {"NaN"},
+}
 
 
 def to_arrow(
-    records: list[dict[str, Any]],
+    records: Sequence[msgspec.Raw],
     columns: Mapping[str, ColumnType],
     properties: Mapping[str, Mapping[str, Any]],
-) -> pa.Table:
+    key_properties: Collection[str] = (),
+) -> tuple[pa.Table, list[OddValue]]:
     """Turn records into a table.
 
     Args:
-        records: Rows as parsed from JSON, decimal fractions as `Decimal`. A property that a row
-            lacks is NULL; one that the SCHEMA lacks is left out.
+        records: Rows as JSON text. A property that a row lacks is NULL; one that the SCHEMA lacks
+            is left out.
         columns: The columns of the table, in order.
         properties: The SCHEMA property of each column, as far as there is one.
+        key_properties: Those of the key, which each row must have.
 
     Returns:
-        The table, one Arrow column of `ColumnType.arrow` for each of `columns`.
+        The table, one Arrow column of `ColumnType.arrow` for each of `columns`; and the values
+        that are not of their column's type or do not fit it exactly, NULL in the table.
 
     Raises:
-        UserError: A value is not of its column's type or does not fit it exactly.
+        MissingKeyPropertiesError: A row lacks a key property.
+        UserError: A value of the key does not fit its column: without it the row has no place.
     """
-    arrays = [
-        _convert(
-            name,
-            [record.get(name) for record in records],
-            column.arrow,
-            _converter(column, properties.get(name, {})),
-        )
-        for name, column in columns.items()
-    ]
     schema = pa.schema([pa.field(name, column.arrow) for name, column in columns.items()])
-    return pa.Table.from_arrays(arrays, schema=schema)
+    take_apart = _decoder(tuple(columns), frozenset(key_properties))
+    batches: list[pa.RecordBatch] = []
+    odd_values: list[OddValue] = []
+    for start in range(0, len(records), ROWS_AT_ONCE):
+        arrays = []
+        texts = take_apart(records[start : start + ROWS_AT_ONCE])
+        for (name, column), values in zip(columns.items(), texts, strict=True):
+            array, odd = _convert(name, values, column, properties.get(name, {}))
+            if odd and name in key_properties:
+                raise UserError(_misfit(odd[0], column))
+            arrays.append(array)
+            odd_values += moved(odd, start)
+        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    return pa.Table.from_batches(batches, schema=schema), odd_values
+
+
+def extracted_at(lines: Sequence[RecordLine]) -> pa.Array:
+    """Give `time_extracted` of each message.
+
+    Raises:
+        UserError: One is no time.
+    """
+    return _of_messages("time_extracted", [line.time_extracted for line in lines], _TIME)
+
+
+def versions(lines: Sequence[RecordLine]) -> pa.Array:
+    """Give `version` of each message.
+
+    Raises:
+        UserError: One is no number.
+    """
+    return _of_messages("version", [line.version for line in lines], _NUMBER)
+
+
+def _of_messages(name: str, texts: list[msgspec.Raw], column: ColumnType) -> pa.Array:
+    array, odd = _convert(name, texts, column, {})
+    if odd:
+        raise UserError(_misfit(odd[0], column))
+    return array
+
+
+def _misfit(odd: OddValue, column: ColumnType) -> str:
+    return (
+        f"property '{odd.column}' has the value {odd.text[:_SHOWN_CHARACTERS]}, which does not fit "
+        f"{column.postgres} exactly; correct the value in the source or the property's type in the "
+        "tap's catalog"
+    )
+
+
+# Rows to columns
+
+
+def _decoder(
+    names: tuple[str, ...], key_properties: frozenset[str]
+) -> Callable[[Sequence[msgspec.Raw]], Iterator[Column]]:
+    """Give the function that takes records apart into columns of JSON text."""
+    try:
+        row = msgspec.defstruct(
+            "Row",
+            [
+                (f"c{number}", msgspec.Raw)
+                if name in key_properties
+                else (f"c{number}", msgspec.Raw, JSON_NULL)
+                for number, name in enumerate(names)
+            ],
+            rename={f"c{number}": name for number, name in enumerate(names)},
+            kw_only=True,
+            gc=False,
+        )
+    except ValueError:
+        # A name with a quote or a backslash, which a struct cannot have.
+        return lambda records: _by_name(records, names, key_properties)
+    decode = msgspec.json.Decoder(row).decode
+
+    def take_apart(records: Sequence[msgspec.Raw]) -> Iterator[Column]:
+        try:
+            rows = list(map(decode, records))
+        except msgspec.MsgspecError:
+            return _by_name(records, names, key_properties)
+        return zip(*map(msgspec.structs.astuple, rows), strict=True)
+
+    return take_apart
+
+
+_BY_NAME = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _by_name(
+    records: Sequence[msgspec.Raw], names: tuple[str, ...], key_properties: frozenset[str]
+) -> Iterator[Column]:
+    rows = []
+    for record in records:
+        row = _row(record)
+        if missing := key_properties - row.keys():
+            message = (
+                f"a RECORD lacks the key property '{min(missing)}'; it has {sorted(row)}; every "
+                f"RECORD needs {sorted(key_properties)}: correct the tap"
+            )
+            raise MissingKeyPropertiesError(message)
+        rows.append(row)
+    return ([row.get(name, JSON_NULL) for row in rows] for name in names)
+
+
+def _row(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return _BY_NAME.decode(record)
+    except msgspec.MsgspecError:
+        row: object = deserialize_json(bytes(record))
+    if not isinstance(row, dict):
+        shown = bytes(record)[:_SHOWN_CHARACTERS].decode(errors="backslashreplace")
+        message = f"a RECORD holds {shown}, which is no row; correct the tap"
+        raise UserError(message)
+    # It has a text that is none, half of a surrogate pair: Python lets it pass.
+    return {name: as_json(value) for name, value in row.items()}
+
+
+# One column
 
 
 def _convert(
-    name: str, values: list[Any], arrow: pa.DataType, converter: Callable[[Any], Any]
-) -> pa.Array:
+    name: str, texts: Column, column: ColumnType, schema: Mapping[str, Any]
+) -> tuple[pa.Array, list[OddValue]]:
     try:
-        return pa.array([None if value is None else converter(value) for value in values], arrow)
-    except (ValueError, TypeError, ArithmeticError, pa.ArrowException):
-        # Only now, and once, is it worth the time to find the value at fault.
-        for value in values:
-            _check(name, value, arrow, converter)
-        raise
+        return json_columns.converter(column, schema)(texts, column.arrow), []
+    except json_columns.ERRORS:
+        return _convert_each(name, texts, column, schema)
 
 
-def _check(name: str, value: Any, arrow: pa.DataType, converter: Callable[[Any], Any]) -> None:  # noqa: ANN401
+def _convert_each(
+    name: str, texts: Column, column: ColumnType, schema: Mapping[str, Any]
+) -> tuple[pa.Array, list[OddValue]]:
+    convert = json_values.converter(column, schema)
+    values: list[Any] = []
+    odd: list[OddValue] = []
+    for row, text in enumerate(map(bytes, texts)):
+        value = None
+        if text != _NULL:
+            try:
+                value = convert(deserialize_json(text))
+                pa.scalar(value, column.arrow)
+            except json_values.ERRORS:
+                value = None
+                odd.append(_odd_value(row, name, text, column))
+        values.append(value)
+    return pa.array(values, column.arrow), odd
+
+
+def _odd_value(row: int, name: str, text: bytes, column: ColumnType) -> OddValue:
+    original = _original(text)
+    if original in _LEGAL.get(type_name(column.postgres), ()):
+        return OddValue(row, name, original, f"{column.arrow} cannot hold it")
+    reason = f"does not fit {column.postgres} exactly"
+    return OddValue(row, name, original, reason, is_legal=False)
+
+
+def _original(text: bytes) -> str:
+    """Give the text of a string, and of anything else, or of a broken string, its JSON text."""
     try:
-        pa.array([None if value is None else converter(value)], arrow)
-    except (ValueError, TypeError, ArithmeticError, pa.ArrowException) as error:
-        shown = serialize_json(value)[:_SHOWN_CHARACTERS]
-        message = (
-            f"property '{name}' has the value {shown}, which does not fit {arrow} exactly; "
-            "correct the value in the source or the property's type in the tap's catalog"
-        )
-        raise UserError(message) from error
-
-
-def _converter(column: ColumnType, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
-    arrow = column.arrow
-    if column.postgres in _JSON_TYPES:
-        # What the SCHEMA declares as a string is JSON text already; elsewhere a string is a
-        # JSON string.
-        return _text if _is_string(schema) else _json
-    if pa.types.is_integer(arrow):
-        return _integer
-    if pa.types.is_float32(arrow):
-        return _real
-    if pa.types.is_float64(arrow):
-        return _double
-    if pa.types.is_decimal(arrow):
-        return _decimal
-    if pa.types.is_binary(arrow):
-        return _bytes
-    if pa.types.is_date(arrow):
-        return _date
-    if column.postgres.startswith("time") and column.postgres.endswith("without time zone"):
-        return _timestamp if pa.types.is_timestamp(arrow) else _time
-    if pa.types.is_timestamp(arrow):
-        return _timestamp_with_zone
-    if pa.types.is_boolean(arrow):
-        return _boolean
-    return _text
-
-
-def _is_string(schema: Mapping[str, Any]) -> bool:
-    declared = schema.get("type", [])
-    names = {declared} if isinstance(declared, str) else set(declared)
-    return names - {"null"} == {"string"}
-
-
-def _boolean(value: Any) -> bool:  # noqa: ANN401
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _integer(value: Any) -> int:  # noqa: ANN401
-    if isinstance(value, bool) or int(value) != value:
-        raise ValueError
-    return int(value)
-
-
-def _double(value: Any) -> float:  # noqa: ANN401
-    """Give the double that a JSON number was printed from.
-
-    A number that is no double (too large, too many digits) is refused rather than rounded.
-    `NaN` and `Infinity`, which JSON numbers cannot express, come as strings.
-    """
-    if isinstance(value, bool):
-        raise TypeError
-    number = float(value)
-    # The first comparison is the fast one, and true of nearly all numbers.
-    if repr(number) != str(value) and not isinstance(value, str) and not _prints(number, value):
-        raise ValueError
-    return number
-
-
-def _prints(number: float, value: int | Decimal) -> bool:
-    """Tell whether some program prints a double so: exactly, shortest, or with 17 digits."""
-    ways = (Decimal(number), Decimal(repr(number)), Decimal(f"{number:.17g}"))
-    return Decimal(value) in ways
-
-
-def _real(value: Any) -> float:  # noqa: ANN401
-    number = _double(value)
-    if math.isfinite(number) and abs(number) > _REAL_MAX:
-        raise ValueError
-    return number
-
-
-def _decimal(value: Any) -> Decimal:  # noqa: ANN401
-    if isinstance(value, bool):
-        raise TypeError
-    return Decimal(value)
-
-
-def _bytes(value: Any) -> bytes:  # noqa: ANN401
-    return bytes.fromhex(value)
-
-
-def _date(value: Any) -> date:  # noqa: ANN401
-    moment = _datetime(value)
-    if moment.tzinfo or moment.time() != time():
-        raise ValueError
-    return moment.date()
-
-
-def _time(value: Any) -> str:  # noqa: ANN401
-    """Give a time of day as text; PostgreSQL would drop an offset or round without a word."""
-    if value == _END_OF_DAY:
-        return _END_OF_DAY
-    moment = time.fromisoformat(value)
-    if moment.tzinfo or _FINER_THAN_MICROSECONDS.search(value):
-        raise ValueError
-    return moment.isoformat()
-
-
-def _datetime(value: Any) -> datetime:  # noqa: ANN401
-    moment = datetime.fromisoformat(value)
-    # Python cuts finer fractions off without a word.
-    if _FINER_THAN_MICROSECONDS.search(value):
-        raise ValueError
-    return moment
-
-
-def _timestamp(value: Any) -> datetime:  # noqa: ANN401
-    """Give a time without zone; the SDK's taps write one with the offset +00:00."""
-    moment = _datetime(value)
-    if moment.utcoffset():
-        raise ValueError
-    return moment.replace(tzinfo=None)
-
-
-def _timestamp_with_zone(value: Any) -> datetime:  # noqa: ANN401
-    """Give a point in time; one without an offset, which RFC 3339 forbids, is taken as UTC."""
-    moment = _datetime(value)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _text(value: Any) -> str:  # noqa: ANN401
-    """Give a string as it is and anything else as its JSON text."""
-    return value if isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:  # noqa: ANN401
-    return serialize_json(value, ensure_ascii=False)
+        value = deserialize_json(text)
+        if isinstance(value, str):
+            value.encode()
+            return value
+    except ValueError:
+        pass
+    return text.decode(errors="backslashreplace")

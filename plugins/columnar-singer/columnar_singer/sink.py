@@ -11,10 +11,11 @@ import pyarrow as pa
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
-from columnar_singer import batch_files, load_log, metadata, odd_values, quarantine, records
+from columnar_singer import batch_files, load_log, metadata, odd_values, quarantine
 from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
+from columnar_singer.messages import RecordLine, as_json
 from columnar_singer.names import table_name
 from columnar_singer.types import X_KEYS_ONLY, arrow_schema, from_property
 
@@ -41,7 +42,6 @@ class ColumnarSink(Sink, StreamDestination):
         failure: What made the stream fail, None as long as it has not.
         is_stated: A STATE followed the last message about the stream, so that its bookmark there
             is about what was received. The target sets it.
-        rows_since_schema: Rows received in this run.
     """
 
     def __init__(
@@ -63,19 +63,21 @@ class ColumnarSink(Sink, StreamDestination):
         self.schema_changes: list[str] = []
         self.failure: Exception | None = None
         self.is_stated = False
-        self.rows_since_schema = 0
         self.first_sequence = None
         self._set_properties(schema)
 
+        self._stage_rows: int = self.batch_size_rows or DEFAULT_BATCH_SIZE_ROWS
         self._run_id: str = self.config["run_id"]
         self._allow_empty_refresh: bool = self.config["allow_empty_full_refresh"]
         self._started_at = datetime.now(tz=UTC)
         self._next_sequence: int | None = None
         self._batch_files: list[str] = []
         self._has_batch_rows = False
-        self._pending_rows = 0
+        self._staged_rows = 0
+        self._rows_committed = 0
         self._version_is_active = False
-        self._buffer = records.RecordBuffer()
+        self._lines: list[RecordLine] = []
+        self._lines_since = self._started_at
         self._commits = 0
 
     # What the target calls
@@ -120,27 +122,32 @@ class ColumnarSink(Sink, StreamDestination):
         self._set_properties(schema)
         self.open()
 
+    def take(self, line: RecordLine) -> bool:
+        """Take a RECORD.
+
+        Args:
+            line: The message.
+
+        Returns:
+            Whether it is time to `flush`.
+        """
+        lines = self._lines
+        if not lines:
+            self._lines_since = datetime.now(tz=UTC)
+        lines.append(line)
+        # It may follow an ACTIVATE_VERSION or a STATE.
+        self._version_is_active = False
+        self.is_stated = False
+        return len(lines) >= self._stage_rows
+
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """Take one row.
+        """Take a row that a stream map made.
 
         Args:
             record: The row.
-            context: The RECORD message it came in.
-
-        Raises:
-            MissingKeyPropertiesError: The row has no value for a key property.
+            context: `time_extracted` and `version` of its RECORD, as JSON text.
         """
-        for key in self.key_properties:
-            if key not in record:
-                message = (
-                    f"stream '{self.stream_name}': a RECORD lacks the key property '{key}'; it "
-                    f"has {sorted(record)}; every RECORD needs {list(self.key_properties)}: "
-                    "correct the tap"
-                )
-                raise MissingKeyPropertiesError(message)
-        self._buffer.append(record, context)
-        self._count(1)
-        if len(self._buffer) >= self._batch_size_rows_or_default:
+        if self.take(RecordLine("RECORD", self.stream_name, as_json(record), **context)):
             self.flush()
 
     def process_batch_files(self, encoding: BaseBatchFileEncoding, files: Sequence[str]) -> None:
@@ -163,7 +170,7 @@ class ColumnarSink(Sink, StreamDestination):
                     raise UserError(message)
                 collected.append(batch)
                 rows += batch.num_rows
-                if rows >= self._batch_size_rows_or_default:
+                if rows >= self._stage_rows:
                     self._stage_batches(collected, received_at)
                     collected, rows = [], 0
             if collected:
@@ -180,25 +187,48 @@ class ColumnarSink(Sink, StreamDestination):
         self.is_stated = False
 
     def flush(self) -> None:
-        """Stage the records that are buffered."""
-        if not len(self._buffer):
+        """Stage the records that are buffered.
+
+        Raises:
+            MissingKeyPropertiesError: One has no value for a key property.
+            UserError: One is no row, or does not fit the key.
+        """
+        if not self._lines:
             return
-        buffer, self._buffer = self._buffer, records.RecordBuffer()
+        # Only who sends records has to wait until it is imported.
+        from columnar_singer import records
+
+        lines, self._lines = self._lines, []
         columns = dict(self.columns)
         if self._takes_deleted_at:
             columns[metadata.DELETED_AT] = metadata.COLUMNS[metadata.DELETED_AT]
+        try:
+            table, odd = records.to_arrow(
+                [line.record for line in lines], columns, self.properties, self.key_properties
+            )
+        except MissingKeyPropertiesError as error:
+            message = f"stream '{self.stream_name}': {error}"
+            raise MissingKeyPropertiesError(message) from error
+        extracted_at, versions = records.extracted_at(lines), records.versions(lines)
+        # As JSON they take several times the memory, which staging needs.
+        lines.clear()
         self._stamp_and_stage(
-            records.to_arrow(buffer.records, columns, self.properties),
-            [],
-            extracted_at=buffer.extracted_at(),
-            received_at=buffer.received_at,
-            table_version=buffer.versions(),
+            table,
+            odd,
+            extracted_at=extracted_at,
+            received_at=self._lines_since,
+            table_version=versions,
         )
 
     @property
     def pending_rows(self) -> int:
         """Rows received and not committed."""
-        return self._pending_rows
+        return self._staged_rows + len(self._lines)
+
+    @property
+    def rows_since_schema(self) -> int:
+        """Rows received in this run."""
+        return self._rows_committed + self.pending_rows
 
     @property
     def has_batch_rows(self) -> bool:
@@ -208,12 +238,13 @@ class ColumnarSink(Sink, StreamDestination):
     @property
     def is_covered(self) -> bool:
         """Whether nothing about the stream is left to commit, so that its bookmark may go out."""
-        return not (self._pending_rows or self._version_is_active or self.failure)
+        awaits_keys = self.keys_only and not self._commits
+        return not (self.pending_rows or self._version_is_active or awaits_keys or self.failure)
 
     @property
     def has_work(self) -> bool:
         """Whether there is something to commit, be it a change of the table only."""
-        return bool(self._pending_rows or self.schema_changes or self._is_full_refresh)
+        return bool(self.pending_rows or self.schema_changes or self._is_full_refresh)
 
     @property
     def is_quiet(self) -> bool:
@@ -233,9 +264,10 @@ class ColumnarSink(Sink, StreamDestination):
             UserError: The tap read another number of rows than arrived, or none where the table
                 has some; or it goes on from a position while the table is gone.
         """
-        if self._has_batch_rows and facts.rows_read not in {None, self._pending_rows}:
+        self.flush()
+        if self._has_batch_rows and facts.rows_read not in {None, self._staged_rows}:
             message = (
-                f"the tap read {facts.rows_read} rows, {self._pending_rows} arrived; nothing of "
+                f"the tap read {facts.rows_read} rows, {self._staged_rows} arrived; nothing of "
                 "them is committed; run it again"
             )
             raise UserError(message)
@@ -262,12 +294,11 @@ class ColumnarSink(Sink, StreamDestination):
                 "from the state"
             )
             raise UserError(message)
-        self.flush()
         next_sequence = self._sequence()
         row = self.log_row(
             facts,
-            rows_read=self._pending_rows,
-            sequence_from=next_sequence - self._pending_rows,
+            rows_read=self._staged_rows,
+            sequence_from=next_sequence - self._staged_rows,
             sequence_to=next_sequence - 1,
         )
         if self.keys_only:
@@ -276,7 +307,8 @@ class ColumnarSink(Sink, StreamDestination):
             result = self.commit(row, full_refresh=self._is_full_refresh)
         self._next_sequence = next_sequence + result.rows_deleted
         self._commits += 1
-        self._pending_rows = 0
+        self._rows_committed += self._staged_rows
+        self._staged_rows = 0
         self._has_batch_rows = False
         self._version_is_active = False
         self.schema_changes = []
@@ -309,9 +341,9 @@ class ColumnarSink(Sink, StreamDestination):
     def fail(self, error: Exception) -> None:
         """End the stream for this run: nothing that is not committed will be."""
         self.failure = error
-        self._pending_rows = 0
+        self._staged_rows = 0
         self._has_batch_rows = False
-        self._buffer = records.RecordBuffer()
+        self._lines = []
         self.delete_batch_files()
         self.abandon()
 
@@ -345,12 +377,6 @@ class ColumnarSink(Sink, StreamDestination):
         }
         self.columns = {name: from_property(schema) for name, schema in self.properties.items()}
 
-    def _count(self, rows: int) -> None:
-        self._pending_rows += rows
-        self.rows_since_schema += rows
-        self._version_is_active = False
-        self.is_stated = False
-
     def _sequence(self) -> int:
         if self._next_sequence is None:
             self._next_sequence = metadata.first_sequence(self.last_sequence())
@@ -364,7 +390,8 @@ class ColumnarSink(Sink, StreamDestination):
             odd += odd_values.moved(odd_values.of(batch), rows)
             rows += batch.num_rows
         self._has_batch_rows = True
-        self._count(table.num_rows)
+        self._version_is_active = False
+        self.is_stated = False
         self._stamp_and_stage(
             table,
             odd,
@@ -398,4 +425,5 @@ class ColumnarSink(Sink, StreamDestination):
             odd,
         )
         self._next_sequence = sequence + table.num_rows
+        self._staged_rows += table.num_rows
         self.logger.info("%s: %s rows staged", self.stream_name, f"{self.rows_since_schema:,}")

@@ -17,6 +17,7 @@ def connection(url: str, **change: object) -> PostgresConnection:
         "user": parts.username,
         "password": parts.password,
         "database": parts.path.lstrip("/"),
+        "connect_attempts": 1,
     }
     return PostgresConnection.from_config({**config, **change})
 

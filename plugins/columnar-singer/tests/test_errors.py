@@ -22,6 +22,7 @@ class TapFailing(Tap):
         th.Property("port", th.IntegerType(maximum=10)),
         th.Property("password", th.StringType, secret=True),
         th.Property("failure", th.StringType),
+        th.Property("tunnel", th.ObjectType(th.Property("key", th.StringType, secret=True))),
     ).to_dict()
     dynamic_catalog = True
 
@@ -65,6 +66,8 @@ def test_a_run_that_does_all_it_was_asked_ends_with_zero(tmp_path: Path) -> None
         ({"failure": "program"}, "KeyError: 'x'"),
         ({"port": 11}, "11 is greater than the maximum of 10 in config['port']"),
         ({"password": 12345}, "'password' is not valid (not shown: it is a secret)"),
+        ({"tunnel": {"key": 12345}}, "'tunnel' is not valid (not shown: it is a secret)"),
+        ({"tunnel": "key=12345"}, "'tunnel' is not valid (not shown: it is a secret)"),
     ],
 )
 def test_a_failure_is_one_line(tmp_path: Path, config: dict[str, object], told: str) -> None:

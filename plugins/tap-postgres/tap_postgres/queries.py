@@ -32,7 +32,11 @@ def rows(
     """
     parts = [
         sql.SQL("select {columns} from {table} t").format(
-            columns=_columns(columns), table=_name(table)
+            columns=sql.SQL(", ").join(
+                sql.SQL("{} as {}").format(_value(column), sql.Identifier(column.name))
+                for column in columns
+            ),
+            table=_name(table),
         )
     ]
     if condition is not None:

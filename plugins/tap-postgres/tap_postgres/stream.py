@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,11 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
 from singer_sdk.singerlib import (
     Catalog,
     MetadataMapping,
-    RecordMessage,
     SchemaMessage,
 )
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 from tap_postgres import engine, queries, session
-from tap_postgres.json_rows import to_rows
 from tap_postgres.position import (
     Candidate,
     Position,
@@ -224,10 +223,12 @@ class PostgresStream(Stream):
         Yields:
             The rows.
         """
+        from tap_postgres.json_rows import to_rows
+
         columns = self.selected_columns
         query = queries.rows(self.table, columns)
-        schema = _arrow_schema(columns)
-        with closing(engine.read(self._tap.snapshot.connection, query, schema)) as batches:
+        datatypes = {column.name: column.datatype for column in columns}
+        with closing(engine.read(self._tap.snapshot.connection, query, datatypes)) as batches:
             for batch in batches:
                 yield from to_rows(batch, self.schema["properties"])
 
@@ -326,11 +327,12 @@ class PostgresStream(Stream):
     ) -> int:
         """Read rows and write them as messages; give their number."""
         query = queries.rows(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
+        datatypes = {column.name: column.datatype for column in columns}
         schema = _arrow_schema(columns)
         rows_read = 0
         # Closed in any case: a COPY that is left open would block the connection for good.
         with (
-            closing(engine.read(snapshot.connection, query, schema)) as batches,
+            closing(engine.read(snapshot.connection, query, datatypes)) as batches,
             self.get_record_counter() as counter,
         ):
             sent = (
@@ -368,16 +370,19 @@ class PostgresStream(Stream):
             yield file.rows
 
     def _send_records(self, batches: Iterable[pa.RecordBatch], snapshot: Snapshot) -> Iterator[int]:
+        # What it needs takes a while to import, and is not needed for batches.
+        from tap_postgres.json_rows import to_lines
+
         for batch in batches:
-            for record in to_rows(batch, self.schema["properties"]):
-                self._tap.write_message(
-                    RecordMessage(
-                        stream=self.name,
-                        record=record,
-                        version=self._stream_version,
-                        time_extracted=snapshot.taken_at,
-                    )
-                )
+            for lines in to_lines(
+                batch,
+                self.name,
+                self.schema["properties"],
+                version=self._stream_version,
+                time_extracted=snapshot.taken_at,
+            ):
+                sys.stdout.write(lines)
+            sys.stdout.flush()
             yield batch.num_rows
 
 

@@ -39,7 +39,7 @@ def run_command(
         ({"password": "s3cret-wrong"}, "refused the password"),
         ({"user": "nobody_here", "password": "s3cret-wrong"}, "'nobody_here'"),
         ({"database": "not_there"}, "no such database"),
-        ({"port": 1}, "no PostgreSQL server listens"),
+        ({"port": 1, "connect_attempts": 1}, "no PostgreSQL server listens"),
         ({"host": "not-there.invalid"}, "correct the setting 'host'"),
         ({"port": 70000}, "'port' is 70000; give a number from 1 to 65535"),
         ({"port": "abc"}, "'port' is 'abc'; give a number from 1 to 65535"),

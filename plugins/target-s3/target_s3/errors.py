@@ -33,6 +33,14 @@ _PERMISSIONS = {
 }
 _KEY_ERRORS = {"INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_SIGNATURE"}
 _NETWORK_ERRORS = {"NETWORK_CONNECTION", "REQUEST_TIMEOUT"}
+_PASSING_S3_ERRORS = {
+    *_NETWORK_ERRORS,
+    "SLOW_DOWN",
+    "SERVICE_UNAVAILABLE",
+    "INTERNAL_FAILURE",
+    "THROTTLING",
+}
+_PASSING_BOTO_ERRORS = {"EndpointConnectionError", "ConnectionClosedError", "ReadTimeoutError"}
 
 
 @contextmanager
@@ -58,6 +66,27 @@ def lake_errors(settings: LakeSettings, doing: str) -> Iterator[None]:
         if reason := _explain(error, settings):
             raise type(reason)(f"cannot {doing}: {reason}") from error
         raise
+
+
+def passes(error: Exception) -> bool:
+    """Tell whether an error of catalog or S3 may be gone in a few seconds."""
+    if isinstance(error, OSError) and (found := _AWS_ERROR.search(str(error))):
+        return found["code"] in _PASSING_S3_ERRORS
+    if type(error).__module__.startswith("botocore"):
+        return type(error).__name__ in _PASSING_BOTO_ERRORS
+    from pyiceberg import exceptions as iceberg
+    from requests import ConnectionError as NoConnection
+    from requests import Timeout
+
+    return isinstance(
+        error,
+        NoConnection
+        | Timeout
+        | iceberg.ServerError
+        | iceberg.ServiceUnavailableError
+        | iceberg.TooManyRequestsError
+        | iceberg.CommitStateUnknownException,
+    )
 
 
 def _explain(error: Exception, settings: LakeSettings) -> UserError | None:
@@ -111,11 +140,11 @@ def _explain_http(error: Exception, settings: LakeSettings) -> UserError:
 
     if isinstance(error, NoConnection | Timeout):
         return DestinationLostError(
-            f"no answer from the catalog at {settings.catalog_uri}; check the setting "
+            f"no answer from the catalog at {settings.shown_catalog}; check the setting "
             "'catalog_uri' and that the catalog runs"
         )
     return DestinationLostError(
-        f"no catalog can be asked at {settings.catalog_uri!r} ({type(error).__name__}); the "
+        f"no catalog can be asked at {settings.shown_catalog!r} ({type(error).__name__}); the "
         "setting 'catalog_uri' must be an address such as http://host:port"
     )
 
@@ -142,7 +171,7 @@ def _explain_boto(error: Exception, settings: LakeSettings) -> UserError:
 def _explain_catalog(error: Exception, settings: LakeSettings) -> UserError | None:
     from pyiceberg import exceptions as iceberg
 
-    where = f"the catalog at {settings.catalog_uri or 'AWS Glue'}"
+    where = f"the catalog at {settings.shown_catalog}"
     text = " ".join(str(error).split())
     match error:
         case iceberg.OAuthError() | iceberg.UnauthorizedError():
