@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from columnar_singer.destination import CommitResult
-from columnar_singer.errors import run_plugin
 from columnar_singer.target import TARGET_SETTINGS, ColumnarTarget
 from singer_sdk import typing as th
 
@@ -59,11 +56,3 @@ class TargetS3(ColumnarTarget):
                 sink.abandon()
         if "lake" in self.__dict__:
             self.lake.leases.release()
-
-
-def main() -> NoReturn:
-    """Run the command line."""
-    # Of Arrow's allocators the one that holds least back from the system: a quarter less memory.
-    with suppress(NotImplementedError):
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
-    run_plugin(TargetS3)
