@@ -61,7 +61,7 @@ def _content(reader):
     ids=str,
 )
 def test_tables_are_partitioned(run, reader, sales, monkeypatch, partitions, count):
-    monkeypatch.setattr("target_s3.spill.PART_BYTES")
+    monkeypatch.setattr("target_s3.spill.PART_BYTES", 1)
     monkeypatch.setattr("target_s3.partitions._PARTS", 4)
     rows = _rows(100)
     settings = {"partition_by": {"public-s*": partitions}}
