@@ -99,6 +99,11 @@ def from_key(key: Column, value: Value) -> sql.Composed:
     )
 
 
+def in_relations(relations: Sequence[int]) -> sql.Composed:
+    """Match the rows that lie in some partitions of a table, by their object ids."""
+    return sql.SQL("t.tableoid = any ({})").format(sql.Literal(list(relations)))
+
+
 def unless_settled(settled_xid: int, xmax: int) -> sql.Composed:
     """Match the row versions that a transaction of `settled_xid` or later has written.
 

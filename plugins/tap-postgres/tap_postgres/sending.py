@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,9 @@ from columnar_singer.batch_files import BatchFile
 from columnar_singer.types import arrow_schema
 from psycopg import sql
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
-from singer_sdk.singerlib import RecordMessage
 
 from tap_postgres import chunks, engine, queries
 from tap_postgres.chunks import Chunk
-from tap_postgres.json_rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -179,17 +178,20 @@ class Sender:
         )
 
     def _records(self, selection: Selection, snapshot: Snapshot) -> Iterator[int]:
+        # What it needs takes a while to import, and is not needed for batches.
+        from tap_postgres.json_rows import to_lines
+
         with closing(selection.batches(snapshot.connection, Chunk())) as batches:
             for batch in batches:
-                for record in to_rows(batch, self._properties):
-                    self._tap.write_message(
-                        RecordMessage(
-                            stream=self._stream_name,
-                            record=record,
-                            version=self._version,
-                            time_extracted=snapshot.taken_at,
-                        )
-                    )
+                for lines in to_lines(
+                    batch,
+                    self._stream_name,
+                    self._properties,
+                    version=self._version,
+                    time_extracted=snapshot.taken_at,
+                ):
+                    sys.stdout.write(lines)
+                sys.stdout.flush()
                 yield batch.num_rows
 
 

@@ -22,7 +22,6 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INC
 from tap_postgres import queries, session
 from tap_postgres.chunks import Chunk
 from tap_postgres.faults import SnapshotLostError, passes
-from tap_postgres.json_rows import to_rows
 from tap_postgres.position import (
     Candidate,
     Position,
@@ -253,6 +252,8 @@ class PostgresStream(Stream):
         Yields:
             The rows.
         """
+        from tap_postgres.json_rows import to_rows
+
         selection = Selection(self.table, self.selected_columns)
         with closing(selection.batches(self._tap.snapshot.connection, Chunk())) as batches:
             for batch in batches:
@@ -294,17 +295,22 @@ class PostgresStream(Stream):
         return backfill.bookmark(self.stream_state, _facts(snapshot, rows_read))
 
     def _unread(self, snapshot: Snapshot, position: Position, key: Column) -> sql.Composable | None:
-        conditions: list[sql.Composable] = []
-        if position.value is not None:
-            conditions.append(queries.from_key(key, position.value))
+        unknown = position.unknown_of(self.table.relations)
+        if position.value is None or len(unknown) == len(self.table.relations):
+            conditions = []
+        elif unknown:
+            from_key = queries.from_key(key, position.value)
+            conditions = [sql.SQL("({} or {})").format(from_key, queries.in_relations(unknown))]
+        else:
+            conditions = [queries.from_key(key, position.value)]
         settled = position.settled
         if (
             settled is not None
             and self.table.has_xmin
             and settled.server == snapshot.server
-            and settled.relations == self.table.relations_hash
             and settled.value == position.value
             and settled.xid <= snapshot.xmax
+            and position.relations == self.table.relations
         ):
             conditions.append(queries.unless_settled(settled.xid, snapshot.xmax))
         return sql.SQL(" and ").join(conditions) if conditions else None
@@ -325,7 +331,7 @@ class PostgresStream(Stream):
                 snapshot.transactions,
                 lookback,
             )
-        return Position(value, snapshot.settled(self.table.relations_hash, value), history)
+        return Position(value, snapshot.settled(value), history, self.table.relations)
 
     def _sync_full_table(self, snapshot: Snapshot, columns: list[Column]) -> dict[str, Any]:
         previous = self.stream_state.get("fingerprint")
