@@ -233,8 +233,14 @@ class ColumnarSink(Sink, StreamDestination):
     @property
     def is_covered(self) -> bool:
         """Whether nothing about the stream is left to commit, so that its bookmark may go out."""
-        awaits_keys = self.keys_only and not self._commits
-        return not (self.pending_rows or self._version_is_active or awaits_keys or self.failure)
+        return not (
+            self.pending_rows or self._version_is_active or self.awaits_keys or self.failure
+        )
+
+    @property
+    def awaits_keys(self) -> bool:
+        """Whether the keys that are there, perhaps none, are still to be acted on."""
+        return self.keys_only and not (self._commits or self.failure)
 
     @property
     def has_work(self) -> bool:
@@ -260,7 +266,16 @@ class ColumnarSink(Sink, StreamDestination):
                 has some; or it goes on from a position while the table is gone.
         """
         self.flush()
-        if self._has_batch_rows and facts.rows_read not in {None, self._staged_rows}:
+        if self.keys_only and facts.rows_read is None:
+            message = (
+                "the tap does not say how many keys it read ('rows_read' in the bookmark), so "
+                "that nobody knows whether all arrived; nothing is marked deleted"
+            )
+            raise UserError(message)
+        if (self._has_batch_rows or self.keys_only) and facts.rows_read not in {
+            None,
+            self._staged_rows,
+        }:
             message = (
                 f"the tap read {facts.rows_read} rows, {self._staged_rows} arrived; nothing of "
                 "them is committed; run it again"

@@ -214,9 +214,11 @@ class ColumnarTarget(Target):
         due = [
             sink
             for sink in self._sinks.values()
-            if (sink.has_batch_rows and self._ledger.has_news(sink.bookmark_name))
+            if (
+                (sink.has_batch_rows or sink.awaits_keys)
+                and self._ledger.has_news(sink.bookmark_name)
+            )
             or (sink.pending_rows and not sink.has_batch_rows and may_commit_records)
-            or self._has_no_keys(sink)
         ]
         if due:
             with self._finishing():
@@ -231,7 +233,7 @@ class ColumnarTarget(Target):
         """
         try:
             for sink in self._sinks.values():
-                if sink.has_batch_rows:
+                if sink.has_batch_rows or sink.awaits_keys:
                     self._isolate(sink, _refuse_unfinished)
             with self._finishing():
                 self._commit([sink for sink in self._sinks.values() if sink.has_work])
@@ -319,18 +321,6 @@ class ColumnarTarget(Target):
 
     def _withheld(self) -> set[str]:
         return {sink.bookmark_name for sink in self._sinks.values() if not sink.is_covered}
-
-    def _has_no_keys(self, sink: ColumnarSink) -> bool:
-        """Tell whether a tap that sends keys only says that there are none: an empty source.
-
-        It says so in a bookmark that is new. That nothing arrived proves nothing.
-        """
-        return (
-            sink.keys_only
-            and not sink.pending_rows
-            and self._ledger.has_news(sink.bookmark_name)
-            and self._facts(sink).rows_read == 0
-        )
 
     def _facts(self, sink: ColumnarSink) -> StreamFacts:
         state = self._ledger.received if sink.is_stated else None
