@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from tap_postgres.tap import TapPostgres
 
 TARGETS = {"target-postgres": "target_postgres", "target-s3": "target_s3"}
-_TAP = "from tap_postgres.tap import main; main()"
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,13 @@ def move(
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            [sys.executable, "-c", _TAP, f"--config={directory / 'tap.json'}", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "tap_postgres",
+                f"--config={directory / 'tap.json'}",
+                *arguments,
+            ],
             stdout=subprocess.PIPE,
             stderr=errors,
             env=environment,
