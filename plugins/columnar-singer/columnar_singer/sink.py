@@ -7,11 +7,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
-from columnar_singer import batch_files, load_log, metadata, odd_values, quarantine
+from columnar_singer import batch_files, load_log, metadata, quarantine
+from columnar_singer.batch_tables import read_tables
 from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
@@ -22,6 +22,7 @@ from columnar_singer.types import X_KEYS_ONLY, arrow_schema, from_property
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
     from singer_sdk.helpers._batch import BaseBatchFileEncoding
     from singer_sdk.target_base import Target
 
@@ -154,26 +155,19 @@ class ColumnarSink(Sink, StreamDestination):
         self.flush()
         self._batch_files += files
         batch_files.check_encoding({"format": encoding.format, "compression": encoding.compression})
-        expected = arrow_schema(self.properties)
-        received_at = datetime.now(tz=UTC)
+        schema, received_at = arrow_schema(self.properties), datetime.now(tz=UTC)
         for url in files:
-            collected: list[pa.RecordBatch] = []
-            rows = 0
-            for batch in batch_files.read_batches(url):
-                if not batch.schema.equals(expected):
-                    message = (
-                        f"batch file {url} has the columns {batch.schema.to_string()!r}, the "
-                        f"SCHEMA gives {expected.to_string()!r}; use a tap and a target of the "
-                        "same version of columnar-singer"
-                    )
-                    raise UserError(message)
-                collected.append(batch)
-                rows += batch.num_rows
-                if rows >= self._stage_rows:
-                    self._stage_batches(collected, received_at)
-                    collected, rows = [], 0
-            if collected:
-                self._stage_batches(collected, received_at)
+            for table in read_tables(url, schema, self._stage_rows):
+                self._has_batch_rows = True
+                self._version_is_active = False
+                self.is_stated = False
+                self._stamp_and_stage(
+                    table.rows,
+                    table.odd_values,
+                    extracted_at=table.extracted_at,
+                    received_at=received_at,
+                    table_version=None,
+                )
             batch_files.delete_batch_file(url)
             self._batch_files.remove(url)
 
@@ -396,24 +390,6 @@ class ColumnarSink(Sink, StreamDestination):
         if self._next_sequence is None:
             self._next_sequence = metadata.first_sequence(self.last_sequence())
         return self._next_sequence
-
-    def _stage_batches(self, batches: list[pa.RecordBatch], received_at: datetime) -> None:
-        table = pa.Table.from_batches([batch.replace_schema_metadata() for batch in batches])
-        odd: list[OddValue] = []
-        rows = 0
-        for batch in batches:
-            odd += odd_values.moved(odd_values.of(batch), rows)
-            rows += batch.num_rows
-        self._has_batch_rows = True
-        self._version_is_active = False
-        self.is_stated = False
-        self._stamp_and_stage(
-            table,
-            odd,
-            extracted_at=batch_files.extracted_at(batches[0]),
-            received_at=received_at,
-            table_version=None,
-        )
 
     def _stamp_and_stage(
         self,
