@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import psycopg
-
-from orchestrate.local_stack import StackError
 from tests.bench.changes import Changes
 from tests.bench.errors import BenchError
 from tests.bench.meltano_runs import MeltanoRuns
@@ -109,8 +106,10 @@ def take(
         for name in [name for name in samples if name not in failures]:
             try:
                 sample = available[name]()
-            except (BenchError, StackError, psycopg.Error, OSError) as error:
-                failures[name] = " ".join(str(error).split())
+            except Exception as error:  # a peer may raise anything, and stops no other
+                reason = " ".join(str(error).split())
+                expected = isinstance(error, BenchError)
+                failures[name] = reason if expected else f"{type(error).__name__}: {reason}"
                 say(f"round {number} of {rounds}  {name:<30}   FAILED: {failures[name]}")
                 continue
             samples[name].append(sample)

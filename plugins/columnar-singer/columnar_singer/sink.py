@@ -131,24 +131,19 @@ class ColumnarSink(Sink, StreamDestination):
         Returns:
             Whether it is time to `flush`.
         """
-        lines = self._lines
-        if not lines:
+        if self.failure:
+            return False
+        if not self._lines:
             self._lines_since = datetime.now(tz=UTC)
-        lines.append(line)
+        self._lines.append(line)
         # It may follow an ACTIVATE_VERSION or a STATE.
         self._version_is_active = False
         self.is_stated = False
-        return len(lines) >= self._stage_rows
+        return len(self._lines) >= self._stage_rows
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """Take a row that a stream map made.
-
-        Args:
-            record: The row.
-            context: `time_extracted` and `version` of its RECORD, as JSON text.
-        """
-        if self.take(RecordLine("RECORD", self.stream_name, as_json(record), **context)):
-            self.flush()
+        """Take a row, as the SDK asks of a sink; the target here gives it whole messages."""
+        self.take(RecordLine("RECORD", self.stream_name, as_json(record)))
 
     def process_batch_files(self, encoding: BaseBatchFileEncoding, files: Sequence[str]) -> None:
         """Stage the rows of a BATCH message's files; they are deleted once committed."""
