@@ -80,7 +80,7 @@ class OpenFile:
         self.size = self._stream.tell()
         if self.size - self._flushed_bytes >= MAX_BYTES_ON_THE_WAY:
             # What is written is uploaded in the background, of which memory must not fill up.
-            self._stream.flush()
+            self._stream.flush()  # type: ignore[attr-defined]
             self._flushed_bytes = self.size
 
     def close(self) -> DataFile:
