@@ -81,7 +81,7 @@ def _measure(options: argparse.Namespace, wanted: Sequence[Row]) -> int:
         # In the rows' order, so that ours and the peer's follow each other.
         needed = list(dict.fromkeys(name for row in wanted for name in row.needs))
         samples, failures = take(measures(workplace), needed, options.repeat, say)
-        sizes = _sizes(workplace, options)
+        sizes = _sizes(workplace, wanted, full=options.full)
     found, absent = _compute(wanted, Medians(samples, sizes), failures)
     facts |= {
         "scale": options.scale,
@@ -111,10 +111,15 @@ def _generator() -> Path:
     return Path(found)
 
 
-def _sizes(workplace: Workplace, options: argparse.Namespace) -> Sizes:
-    database = workplace.data.lineitem()
-    count = workplace.rows(database, "lineitem")
-    return Sizes(count, count // 10, count * 10 if options.full else None)
+def _sizes(workplace: Workplace, wanted: Sequence[Row], *, full: bool) -> Sizes:
+    """The numbers of rows that the wanted rows tell; no table is made for the others'."""
+    texts = " ".join(row.work + row.against for row in wanted)
+    data, count, strokes = workplace.data, 0, 0
+    if "{strokes}" in texts:
+        strokes = workplace.rows(data.strokes(), "bench_strokes")
+    if "{" in texts.replace("{strokes}", ""):
+        count = workplace.rows(data.lineitem(), "lineitem")
+    return Sizes(count, count // 10, count * 10 if full else None, strokes)
 
 
 def _compute(

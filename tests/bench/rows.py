@@ -67,6 +67,7 @@ class Sizes:
     rows: int
     tenth: int
     tenfold: int | None = None
+    strokes: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ def figures(row: Row, medians: Medians) -> list[Figure]:
         "tenth": f"{sizes.tenth:,}",
         "records": f"{sizes.tenth // RECORDS_SHARE:,}",
         "changed": f"{sizes.rows // CHANGED_SHARE:,}",
+        "strokes": f"{sizes.strokes:,}",
         "large": f"{large:,}",
         "small": f"{small:,}",
     }

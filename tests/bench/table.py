@@ -179,7 +179,7 @@ def _extra_rows() -> list[Row]:
         ),
         Row(
             "strokes-lake",
-            "first load of 40-column strokes into the lake, committed in Iceberg",
+            "first load of {strokes} strokes, 54 columns, into the lake, committed in Iceberg",
             "DuckDB's scanner writing the same rows as Parquet to the same object store, 2 threads",
             None,
             ("strokes-lake", "strokes-lake-empty", "strokes-duckdb"),
@@ -189,7 +189,7 @@ def _extra_rows() -> list[Row]:
         ),
         Row(
             "strokes-db",
-            "first load of 40-column strokes into dataengineering-db, primary key in place",
+            "first load of {strokes} strokes, 54 columns, into dataengineering-db, key in place",
             "COPY binary piped into COPY, primary key in place",
             None,
             ("strokes-db", "strokes-db-empty", "strokes-copy-copy"),

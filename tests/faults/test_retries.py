@@ -68,8 +68,6 @@ class LakePipe:
             assert versions.num_rows == rows.total(), f"{table.name}: a version came twice"
 
 
-to_come = pytest.mark.xfail(reason="the targets' retries are to come")
-
 _COMMIT = rb"^POST \S*/namespaces/\S+/tables/\S+ "
 
 
@@ -81,7 +79,6 @@ def test_a_busy_s3_is_asked_again(through: LakePipe) -> None:
     through.assert_equal()
 
 
-@to_come
 def test_a_busy_catalog_is_asked_again(through: LakePipe) -> None:
     through.catalog.fail_next(2, status=503, request=rb"^GET ")
     through.catalog.fail_next(2, status=503, request=_COMMIT)
@@ -91,7 +88,6 @@ def test_a_busy_catalog_is_asked_again(through: LakePipe) -> None:
     through.assert_equal()
 
 
-@to_come
 def test_f05_f08_a_commit_whose_answer_is_lost_is_not_made_twice(through: LakePipe) -> None:
     through.catalog.lose_answer(_COMMIT, times=2)
     outcome = through.run()
@@ -99,7 +95,6 @@ def test_f05_f08_a_commit_whose_answer_is_lost_is_not_made_twice(through: LakePi
     through.assert_equal()
 
 
-@to_come
 @pytest.mark.parametrize("server", ["s3", "catalog"])
 def test_connections_to_the_lake_are_reset_again_and_again(through: LakePipe, server: str) -> None:
     proxy: HttpProxy = getattr(through, server)
@@ -109,7 +104,6 @@ def test_connections_to_the_lake_are_reset_again_and_again(through: LakePipe, se
     through.assert_equal()
 
 
-@to_come
 @pytest.mark.parametrize("server", ["s3", "catalog"])
 def test_a_server_of_the_lake_restarts(through: LakePipe, server: str) -> None:
     """It refuses connections for two seconds, from the first request on."""
@@ -159,7 +153,6 @@ def test_f05_a_commit_of_the_database_whose_answer_is_lost_is_not_made_twice(
     _assert_equal(source, database)
 
 
-@to_come
 def test_a_database_that_restarts_while_a_run_begins_is_waited_for(
     proxied: tuple[TcpProxy, Pipe], source: str, database: str
 ) -> None:

@@ -14,9 +14,10 @@ from columnar_singer.errors import UserError
 from columnar_singer.load_log import TABLE_NAME as LOAD_LOG
 from columnar_singer.retry import retry
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from target_postgres import load_log
-from target_postgres.errors import explained, is_busy, is_passing, is_unreachable
+from target_postgres.errors import explained, is_passing
 from target_postgres.lease import Leases
 from target_postgres.rights import check_rights
 from target_postgres.views import set_aside
@@ -51,6 +52,7 @@ _SESSION = {
     "work_mem": "64MB",
     "DateStyle": "ISO,YMD",
     "IntervalStyle": "postgres",
+    "lc_monetary": "C",
     "TimeZone": "UTC",
 }
 
@@ -88,7 +90,7 @@ class Database:
         self._server = str(settings.connection)
         self._leases = Leases()
         self._new: list[Connection[Any]] = []
-        self._connection = self._connect(is_busy)
+        self._connection = self._connect()
         with self.explained():
             check_rights(self._connection, self.schema, LOAD_LOG, changes_table=False)
 
@@ -99,6 +101,10 @@ class Database:
         Raises:
             DestinationLostError: It was lost, and the server cannot be reached any more.
         """
+        if self._connection.info.transaction_status == TransactionStatus.IDLE:
+            # A connection that broke while nobody used it is noticed only when it is used.
+            with contextlib.suppress(psycopg.OperationalError):
+                self._connection.execute("select")
         if self._connection.closed:
             try:
                 self._connection = self._connect()
@@ -251,12 +257,8 @@ class Database:
         for connection in (self._connection, *self._new):
             connection.close()
 
-    def _connect(self, passes: Callable[[Exception], bool] = is_unreachable) -> Connection[Any]:
-        connection = retry(
-            lambda: self._settings.connect(APPLICATION_NAME),
-            what=f"connect to {self._server}",
-            passes=passes,
-        )
+    def _connect(self) -> Connection[Any]:
+        connection = self._settings.connect(APPLICATION_NAME)
         with self.explained():
             connection.autocommit = True
             # A role or database may have another: what others change while a lock is waited for

@@ -11,16 +11,6 @@ from columnar_singer.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A refused login comes as text only. https://www.postgresql.org/docs/current/errcodes-appendix.html
-_BUSY = (
-    "the database system is",  # starting up, shutting down, in recovery mode
-    "too many clients",
-    "too many connections",
-    "remaining connection slots",
-    "server closed the connection unexpectedly",
-    "Connection reset by peer",
-)
-
 
 @contextlib.contextmanager
 def explained(server: str) -> Iterator[None]:
@@ -60,16 +50,6 @@ def is_lost(error: psycopg.Error) -> bool:
         return not isinstance(error, psycopg.errors.QueryCanceled)
     # libpq has no SQLSTATE for a connection that broke.
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-
-
-def is_busy(error: Exception) -> bool:
-    """Tell whether a server that refused a login is there, but restarts or is full."""
-    return any(text in str(error.__cause__ or error) for text in _BUSY)
-
-
-def is_unreachable(error: Exception) -> bool:
-    """Tell whether a server that was there may soon be there again."""
-    return is_busy(error) or "refused" in str(error.__cause__ or error)
 
 
 def _explain(error: psycopg.Error) -> str:

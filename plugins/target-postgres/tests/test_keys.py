@@ -17,7 +17,7 @@ def reconcile(loaded, stream, state_of, tmp_path):
         schema["schema"]["x-keys-only"] = True
         rows = [{"id": number, "part": PARTS[number]} for number in ids]
         batch = [keys.batch(tmp_path, rows)] if rows else []
-        return loaded.run(schema, *batch, state_of(a={"keys_read": len(rows)}))
+        return loaded.run(schema, *batch, state_of(a={"rows_read": len(rows)}))
 
     return run
 
@@ -71,4 +71,21 @@ def test_keys_that_are_not_the_tables_are_refused(loaded, stream, reconcile):
     loaded.run(a.schema(), a.record(id=1, part=PARTS[1], name="x"))
     with pytest.raises(UserError, match="primary key"):
         reconcile(2)
+    assert loaded.query(GONE) == []
+
+
+@pytest.mark.parametrize("bookmark", [None, {}, {"rows_read": 3}])
+def test_f09_keys_that_are_not_known_to_be_complete_delete_nothing(
+    loaded, stream, state_of, tmp_path, table, bookmark
+):
+    """The tap died within the stream, and another stream's STATE came."""
+    keys = stream("public-a", {"id": "integer", "part": "uuid"}, ["id", "part"])
+    schema = keys.schema()
+    schema["schema"]["x-keys-only"] = True
+    old = {"rows_read": 0, "source_time": "2026-01-01T00:00:00+00:00"}
+    states = [state_of(a=old), schema, state_of(a=old, b={})]
+    if bookmark is not None:
+        states.append(state_of(a=bookmark))
+    with pytest.raises(UserError, match="'public-a'"):
+        loaded.run(*states)
     assert loaded.query(GONE) == []

@@ -54,6 +54,11 @@ def connect(settings: LakeSettings) -> Catalog:
         "s3.request-timeout": str(HTTP_TIMEOUT_SECONDS),
         "s3.retry-strategy-impl": f"{PatientS3Retry.__module__}.{PatientS3Retry.__name__}",
     }
+    if settings.is_hive:
+        # Only here: it needs boto3.
+        from target_s3.hive import HiveCatalog
+
+        return HiveCatalog("lake", **properties)
     catalog = load_catalog("lake", **properties)
     if settings.catalog_type == "rest":
         _set_timeout(catalog)

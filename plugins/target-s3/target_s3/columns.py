@@ -77,6 +77,10 @@ LAKE: Destination[IcebergType] = Destination(is_wider)
 """The rules of `drift` for Iceberg. Names differ by case there, as in PostgreSQL."""
 
 
+NOTHING_WIDENS: Destination[IcebergType] = Destination(lambda _wanted, _found: False)
+"""The rules for plain Parquet: engines compare the columns of each partition with the table's."""
+
+
 def change_columns(table: Table, drift: Drift[IcebergType], comments: Mapping[str, str]) -> None:
     """Add and widen columns, and describe them as the stream does.
 

@@ -74,6 +74,8 @@ def passes(error: Exception) -> bool:
         return found["code"] in _PASSING_S3_ERRORS
     if type(error).__module__.startswith("botocore"):
         return type(error).__name__ in _PASSING_BOTO_ERRORS
+    if type(error).__module__.startswith("sqlalchemy"):
+        return type(error).__name__ == "OperationalError"
     from pyiceberg import exceptions as iceberg
     from requests import ConnectionError as NoConnection
     from requests import Timeout
@@ -94,6 +96,8 @@ def _explain(error: Exception, settings: LakeSettings) -> UserError | None:
         return _explain_s3(str(error), found, settings)
     if type(error).__module__.startswith("botocore"):
         return _explain_boto(error, settings)
+    if type(error).__module__.startswith("sqlalchemy") or isinstance(error, ModuleNotFoundError):
+        return _explain_sql(error, settings)
     if type(error).__module__.startswith("requests"):
         return _explain_http(error, settings)
     return _explain_catalog(error, settings)
@@ -168,6 +172,23 @@ def _explain_boto(error: Exception, settings: LakeSettings) -> UserError:
     return UserError(f"{where} failed ({text}); run again")
 
 
+def _explain_sql(error: Exception, settings: LakeSettings) -> UserError | None:
+    """Explain what SQLAlchemy, which only catalogs of the type `sql` use, raised."""
+    if settings.catalog_type != "sql":
+        return None
+    if isinstance(error, ModuleNotFoundError):
+        return DestinationLostError(
+            f"catalog_type 'sql' at {settings.shown_catalog} needs {error.name}; "
+            "pip install 'target-s3[sql]'"
+        )
+    # The rest is the statement and where to read about SQLAlchemy.
+    text = " ".join(str(error).partition("\n[SQL")[0].partition("\n(Background")[0].split())
+    return DestinationLostError(
+        f"the database of the catalog, {settings.shown_catalog}, failed ({text}); check the "
+        "setting 'catalog_uri' and that the database runs"
+    )
+
+
 def _explain_catalog(error: Exception, settings: LakeSettings) -> UserError | None:
     from pyiceberg import exceptions as iceberg
 
@@ -197,7 +218,8 @@ def _explain_catalog(error: Exception, settings: LakeSettings) -> UserError | No
             )
         case iceberg.NotInstalledError():
             return DestinationLostError(
-                "catalog_type 'glue' needs boto3; pip install 'target-s3[glue]'"
+                f"catalog_type {settings.catalog_type!r} needs more than is installed; "
+                f"pip install 'target-s3[{settings.catalog_type}]'"
             )
         case _:
             return None

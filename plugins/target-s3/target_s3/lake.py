@@ -19,7 +19,7 @@ from columnar_singer.retry import retry
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
 from target_s3 import catalog
-from target_s3.columns import LAKE, change_columns, lake_schema, types_of
+from target_s3.columns import LAKE, NOTHING_WIDENS, change_columns, lake_schema, types_of
 from target_s3.errors import lake_errors, passes
 from target_s3.layout import Layout
 from target_s3.lease import TABLE_NAME as LEASE_TABLE_NAME
@@ -151,7 +151,7 @@ class Lake:
                 full_name,
                 types_of(schema),
                 types_of(table.schema()) if table else None,
-                LAKE,
+                NOTHING_WIDENS if self.settings.is_hive else LAKE,
                 mode=wanted.drift_mode,
                 fixed=wanted.fixed,
             )
@@ -185,6 +185,8 @@ class Lake:
             if value is not None
         }
         with lake_errors(self.settings, f"append to {'.'.join(table.name())}"):
+            if self.settings.is_hive:
+                self._catalog.register_partitions(table, files)  # type: ignore[attr-defined]
             catalog.append(table, files, summary)
 
     def append_to_quarantine(self, files: list[DataFile]) -> None:

@@ -140,12 +140,14 @@ class Layout:
         sort_by: The same.
         file_bytes: Size at which a data file is closed.
         properties: Table properties, beside those that every table gets.
+        is_hive: The table is one of plain Parquet: partitions have names of their own, and stay.
     """
 
     partition_by: tuple[Partition, ...] | None = None
     sort_by: tuple[Sorting, ...] | None = None
     file_bytes: int = DEFAULT_FILE_BYTES
     properties: Mapping[str, str] = field(default_factory=dict)
+    is_hive: bool = False
 
     @classmethod
     def of_stream(cls, config: Mapping[str, Any], stream: str) -> Layout:
@@ -162,6 +164,7 @@ class Layout:
             None if sorting is None else tuple(Sorting.parse(each) for each in sorting),
             megabytes * _MB,
             _setting(config, "table_properties", stream) or {},
+            is_hive=config.get("table_format") == "parquet",
         )
 
     def spec(self, schema: Schema, written: Mapping[str, str]) -> PartitionSpec:
@@ -190,7 +193,9 @@ class Layout:
                     "column can make one partition only"
                 )
                 raise UserError(message)
-            name = f"{column.name}{partition.suffix}"
+            # A column that is in the files cannot be one of the path as well.
+            suffix = partition.suffix or ("_partition" if self.is_hive else "")
+            name = f"{column.name}{suffix}"
             fields.append(PartitionField(column.field_id, number, partition.transform, name))
         return PartitionSpec(*fields)
 
@@ -222,7 +227,9 @@ class Layout:
             UserError: As for `spec`.
         """
         schema, changes = table.schema(), []
-        if self.partition_by is not None and (
+        if self.is_hive and self.partition_by is not None:
+            self._refuse_other_partitions(table, self.spec(schema, written))
+        elif self.partition_by is not None and (
             change := _change_spec(table, self.spec(schema, written))
         ):
             changes.append(change)
@@ -245,13 +252,30 @@ class Layout:
                 transaction.set_properties(missing)
         return changes
 
+    def _refuse_other_partitions(self, table: Table, wanted: PartitionSpec) -> None:
+        if _has_other_partitions(table, wanted):
+            message = (
+                f"the setting 'partition_by' asks for {[each.name for each in wanted.fields]}, the "
+                f"table has {[each.name for each in table.spec().fields]}, and a table of plain "
+                "Parquet cannot change its partitions; correct the setting, or drop the table and "
+                "load it anew"
+            )
+            raise UserError(message)
+
+
+def _has_other_partitions(table: Table, wanted: PartitionSpec) -> bool:
+    def transforms(spec: PartitionSpec) -> list[tuple[int, str]]:
+        return [(each.source_id, str(each.transform)) for each in spec.fields]
+
+    return transforms(table.spec()) != transforms(wanted)
+
 
 def _change_spec(table: Table, wanted: PartitionSpec) -> str | None:
     def identity(each: PartitionField) -> tuple[int, str]:
         return each.source_id, str(each.transform)
 
     found = table.spec()
-    if [identity(each) for each in found.fields] == [identity(each) for each in wanted.fields]:
+    if not _has_other_partitions(table, wanted):
         return None
     keep = {identity(each) for each in found.fields} & {identity(each) for each in wanted.fields}
     with table.update_spec() as update:

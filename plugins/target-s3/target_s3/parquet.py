@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 COMPRESSION = "zstd"
+MAX_BYTES_ON_THE_WAY = 32 * 1024 * 1024
+"""Written bytes of a file that wait in memory for S3 to take them."""
 
 _SAMPLE_ROWS = 16 * 1024
 _MAX_DISTINCT_SHARE = 0.25
@@ -59,6 +61,7 @@ class OpenFile:
         self._schema = schema
         self._partition = partition
         self._row_groups = 0
+        self._flushed_bytes = 0
         # The name is unique: there is nothing to look for or to overwrite.
         self._stream: OutputStream = output.create(overwrite=True)
         self._parquet = pq.ParquetWriter(
@@ -75,6 +78,10 @@ class OpenFile:
         self._parquet.write_table(rows, row_group_size=rows.num_rows)
         self._row_groups += 1
         self.size = self._stream.tell()
+        if self.size - self._flushed_bytes >= MAX_BYTES_ON_THE_WAY:
+            # What is written is uploaded in the background, of which memory must not fill up.
+            self._stream.flush()
+            self._flushed_bytes = self.size
 
     def close(self) -> DataFile:
         """Complete the file and describe it."""

@@ -16,6 +16,7 @@ DEFAULT_NAMESPACE = "raw"
 DEFAULT_LEASE_SECONDS = 60
 DEFAULT_ORPHAN_FILE_HOURS = 72
 CATALOG_TYPES = ("rest", "glue", "sql")
+TABLE_FORMATS = ("iceberg", "parquet")
 
 _ADDRESSES = {"rest": "http://host:port", "sql": "postgresql+psycopg://user@host/database"}
 
@@ -26,6 +27,13 @@ LAKE_SETTINGS: tuple[th.Property[Any], ...] = (
         default="rest",
         description="Kind of Iceberg catalog: an Iceberg REST catalog, the AWS Glue catalog "
         "(install `target-s3[glue]`), or tables of an SQL database (install `target-s3[sql]`).",
+    ),
+    th.Property(
+        "table_format",
+        th.StringType(allowed_values=list(TABLE_FORMATS)),
+        default="iceberg",
+        description="`iceberg`, or `parquet`: plain Parquet files in Hive partitions, registered "
+        "in Glue (catalog_type `glue`).",
     ),
     th.Property(
         "catalog_uri",
@@ -96,6 +104,7 @@ class LakeSettings:
 
     warehouse: str
     catalog_type: str = "rest"
+    table_format: str = "iceberg"
     catalog_uri: str | None = field(default=None, repr=False)
     namespace: str = DEFAULT_NAMESPACE
     catalog_credential: str | None = field(default=None, repr=False)
@@ -122,6 +131,7 @@ class LakeSettings:
         lake = cls(
             warehouse=config["warehouse"],
             catalog_type=config.get("catalog_type") or "rest",
+            table_format=config.get("table_format") or "iceberg",
             catalog_uri=config.get("catalog_uri"),
             namespace=config.get("namespace") or DEFAULT_NAMESPACE,
             catalog_credential=config.get("catalog_credential"),
@@ -138,6 +148,12 @@ class LakeSettings:
                 f"needs; set it to the catalog's address, {_ADDRESSES[lake.catalog_type]}"
             )
             raise UserError(message)
+        if lake.is_hive and lake.catalog_type != "glue":
+            message = (
+                f"table_format 'parquet' needs catalog_type 'glue', not {lake.catalog_type!r}; set "
+                "catalog_type to 'glue', or table_format to 'iceberg'"
+            )
+            raise UserError(message)
         if bool(lake.aws_access_key_id) != bool(lake.aws_secret_access_key):
             message = (
                 "only one of the settings 'aws_access_key_id' and 'aws_secret_access_key' has a "
@@ -145,6 +161,11 @@ class LakeSettings:
             )
             raise UserError(message)
         return lake
+
+    @property
+    def is_hive(self) -> bool:
+        """Whether tables are plain Parquet."""
+        return self.table_format == "parquet"
 
     @property
     def shown_catalog(self) -> str:

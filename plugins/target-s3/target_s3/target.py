@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from columnar_singer.destination import CommitResult
-from columnar_singer.errors import run_plugin
 from columnar_singer.target import TARGET_SETTINGS, ColumnarTarget
 from singer_sdk import typing as th
 
@@ -57,8 +56,3 @@ class TargetS3(ColumnarTarget):
                 sink.abandon()
         if "lake" in self.__dict__:
             self.lake.leases.release()
-
-
-def main() -> NoReturn:
-    """Run the command line."""
-    run_plugin(TargetS3)
