@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 DEV := .venv-dev/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run up down status simulate compare backfill reconcile psql docs dev test lint format settings lock bench clean
+.PHONY: help install run up down status simulate compare backfill reconcile psql docs dev test faults lint format settings lock bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ test: install dev ## run every test
 	@tests/setup/chromium
 	@tests/setup/postgresql
 	@$(DEV)/pytest $(ARGS)
+
+KILLS ?= 200
+SEED ?= 1
+faults: dev ## kill runs and restart servers (KILLS=200 SEED=1), and write docs/faults.md
+	@$(DEV)/python -m tests.faults --kills $(KILLS) --seed $(SEED) --report docs/faults.md
 
 lint: install dev ## check style, types, workflows and locks
 	@PATH="$(CURDIR)/$(DEV):$$PATH" tests/setup/lint

@@ -40,8 +40,7 @@ ICEBERG = {
 def table() -> str:
     """Give the mappings as a Markdown table."""
     lines = [
-        "| in the source | in dataengineering-db | Arrow | in the lake "
-        "| in the lake's quarantine |",
+        "| in the source | in dataengineering-db | Arrow | in the lake | in its quarantine |",
         "|---|---|---|---|---|",
     ]
     for mapping in MAPPINGS:

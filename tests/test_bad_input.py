@@ -49,7 +49,6 @@ def assert_one_line(output: str, *words: str) -> None:
 _IS_PROGRESS = re.compile(
     r"│ (started|FAILED, see|done in|public-\S+: [\d,]+ rows)|"
     r"│ error: \d+ of \d+ selected streams failed: |"
-    r"Attempt \d of \d to connect to \S+ failed, the next is in |"
     r"^make(\[\d\])?: |^\s+(create|install) "
 )
 

@@ -78,3 +78,16 @@ def test_no_plain_value_is_in_the_lakes_files_or_in_what_a_run_leaves(
         check=False,
     )
     assert kept.returncode == 0
+
+
+def test_the_comparison_would_notice_another_mask(project: Project) -> None:
+    compared = project.run(
+        ".venv/bin/python",
+        "-m",
+        "orchestrate.compare",
+        TRACKMAN_BACKEND_MASK_SALT="another salt than that of the runs",
+    )
+    assert compared.returncode == 1
+    differing = [line for line in compared.stdout.splitlines() if "DIFFERS" in line]
+    assert len(differing) == 1
+    assert "players" in differing[0]

@@ -9,6 +9,19 @@ from pathlib import Path
 
 from tests.faults.chaos import Chaos, own_stack
 
+_DOCUMENT = """\
+# Killed runs and restarted servers
+
+While small transactions go on in the source, `tap | target` runs into both destinations, and most
+runs are killed at a random moment: the tap, the target, both, or the program that stores the state
+as well; by KILL or TERM. Now and then a server is restarted meanwhile, by KILL or in the orderly
+way. Readers look at the destinations all the time: rows that were written in pairs are there in
+pairs, of one version; no row vanishes; every row is told of by the load log, and what that tells of
+is there. At the end runs are left alone, and the three are compared, value by value. How it is done
+stands in `tests/faults/`; the continuous tests do the same with 25 kills.
+
+{report}"""
+
 
 def main() -> int:
     """Run, write the report; 0 if nothing was lost, doubled or half-visible."""
@@ -22,7 +35,7 @@ def main() -> int:
         own_stack(Path(directory) / "stack") as settings,
     ):
         report = Chaos(settings, Path(directory), given.seed).run(given.kills)
-    text = report.as_markdown()
+    text = _DOCUMENT.format(report=report.as_markdown())
     print(text)
     if given.report is not None:
         given.report.write_text(text)

@@ -96,7 +96,7 @@ class Chaos:
             HalfVisibleError: A reader found what never was.
             AssertionError: The destinations differ from the source at the end.
         """
-        report = Report(self.seed, began=time.monotonic())
+        report = Report(self.seed, kills, began=time.monotonic())
         with psycopg.connect(self.settings.backend.url) as connection:
             tables.create(connection, EVERY)
         for pipe in self.pipes:
@@ -124,6 +124,7 @@ class Chaos:
                 trickle.stop()
             for _ in range(LAST_RUNS):
                 self._undisturbed(report)
+            self._reconcile()
         self._look_at_lake()
         report.lake_snapshots = self._lake_reader.snapshots
         report.database_looks = self._database_reader.looks
@@ -191,6 +192,12 @@ class Chaos:
                 raise AssertionError(f"a run that nobody disturbed failed ({name}):\n{outcome.log}")
             self._lines[name] = run.lines
             report.undisturbed += 1
+
+    def _reconcile(self) -> None:
+        if any(table.is_reconciled for table in EVERY):
+            for pipe in self.pipes:
+                outcome = pipe.reconcile(EVERY)
+                assert outcome.is_success, outcome.log
 
     # Readers
 

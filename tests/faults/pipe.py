@@ -15,14 +15,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
-
 from tests.faults.schedule import Victim
 from tests.faults.tables import SourceTable
+from tests.pipe import postgres_settings
 
 TAP = "tap_postgres.tap"
 HANG_SECONDS = 180.0
@@ -140,7 +139,7 @@ class Run:
             for line in lines:
                 if not self.is_runner_dead and line.endswith(b"\n"):
                     json.loads(line)  # a line that is no JSON fails the test's thread, and so it
-                    replace(self.state_file, line)
+                    write_at_once(self.state_file, line)
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,13 @@ class Pipe:
         from tap_postgres.tap import TapPostgres
 
         self.directory.mkdir(parents=True, exist_ok=True)
-        catalog = TapPostgres(config=dict(self.tap_config)).catalog_dict
+        # The SDK sets handlers when a tap is made; this process keeps its own.
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            catalog = TapPostgres(config=dict(self.tap_config)).catalog_dict
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         by_stream = {table.stream: table for table in tables}
         for entry in catalog["streams"]:
             root = next(item for item in entry["metadata"] if not item["breadcrumb"])
@@ -200,6 +205,19 @@ class Pipe:
         """A run that nobody disturbs."""
         return self.start().wait()
 
+    def reconcile(self, tables: Sequence[SourceTable]) -> Outcome:
+        """A run that sends keys only, so that rows that are gone are marked deleted.
+
+        Its state is its own, as with the job `reconcile-…` of Meltano.
+        """
+        pipe = replace(
+            self,
+            directory=self.directory / "reconcile",
+            tap_config={**self.tap_config, "reconcile": True},
+        )
+        pipe.discover(tables)
+        return pipe.run()
+
     def _spawn(
         self, module: str, arguments: Sequence[str], log: Any, stdin: Any
     ) -> subprocess.Popen[bytes]:
@@ -213,10 +231,10 @@ class Pipe:
         )
 
     def _write(self, name: str, content: Any) -> None:
-        replace(self.directory / name, json.dumps(content).encode())
+        write_at_once(self.directory / name, json.dumps(content).encode())
 
 
-def replace(path: Path, content: bytes) -> None:
+def write_at_once(path: Path, content: bytes) -> None:
     """Write a file in one step, readable by its owner only."""
     temporary = path.with_suffix(".new")
     temporary.touch(mode=0o600)
@@ -233,7 +251,7 @@ def tap_config(url: str, directory: Path, rows_per_file: int) -> dict[str, Any]:
         rows_per_file: Most rows in one.
     """
     return {
-        **_connection(url),
+        **postgres_settings(url),
         "filter_schemas": ["public"],
         "batch_config": {
             "encoding": {"format": "arrow"},
@@ -251,7 +269,7 @@ def to_database(source: str, database: str, directory: Path, rows_per_file: int)
         "target_postgres.target",
         tap_config(source, directory, rows_per_file),
         {
-            **_connection(database),
+            **postgres_settings(database),
             "default_target_schema": "raw",
             "batch_size_rows": rows_per_file,
             "allow_empty_full_refresh": True,
@@ -268,14 +286,3 @@ def to_lake(source: str, lake: Mapping[str, Any], directory: Path, rows_per_file
         tap_config(source, directory, rows_per_file),
         {**lake, "batch_size_rows": rows_per_file, "allow_empty_full_refresh": True},
     )
-
-
-def _connection(url: str) -> dict[str, Any]:
-    parts = conninfo_to_dict(url)
-    return {
-        "host": parts["host"],
-        "port": int(str(parts["port"])),
-        "user": parts["user"],
-        "password": parts.get("password"),
-        "database": parts["dbname"],
-    }

@@ -31,6 +31,7 @@ class Report:
 
     Attributes:
         seed: Of the plan.
+        kills: How many were asked for.
         began: Monotonic clock.
         seconds: How long it took.
         undisturbed: Runs that were left alone, and ended well.
@@ -40,6 +41,7 @@ class Report:
     """
 
     seed: str
+    kills: int
     began: float
     seconds: float = 0.0
     strikes: list[Strike] = field(default_factory=list)
@@ -57,7 +59,7 @@ class Report:
 
     def repeat(self) -> str:
         """The command that plans the same again."""
-        return f"python -m tests.faults --kills {self.struck} --seed {self.seed}"
+        return f"python -m tests.faults --kills {self.kills} --seed {self.seed}"
 
     def as_markdown(self) -> str:
         """The report as `docs/faults.md` holds it."""

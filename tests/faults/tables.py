@@ -27,7 +27,8 @@ class SourceTable:
         stamp: SQL that each write sets the replication key to; None if a default does, once.
         is_exact: Whether no row may come twice. Without a key and with a replication key nothing
             tells a row that came twice from two rows, as the targets' guides say.
-        has_deletes: Whether rows are deleted for good, and found to be gone.
+        has_deletes: Whether rows are deleted for good, and found to be gone: by sending the table
+            whole, or by a key reconcile at the end.
     """
 
     name: str
@@ -49,6 +50,11 @@ class SourceTable:
         return self.replication_key is not None and self.stamp is None
 
     @property
+    def is_reconciled(self) -> bool:
+        """Whether a key reconcile has to find its deleted rows."""
+        return self.has_deletes and self.replication_key is not None
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What the catalog says of the stream, as `metadata` in Meltano's file does."""
         if self.replication_key is None:
@@ -59,7 +65,7 @@ class SourceTable:
 _ID = "id bigint generated always as identity primary key"
 
 TABLES: tuple[SourceTable, ...] = (
-    SourceTable("zoned", f"{_ID}, at timestamptz", ("id",), "at", "now()"),
+    SourceTable("zoned", f"{_ID}, at timestamptz", ("id",), "at", "now()", has_deletes=True),
     SourceTable("unzoned", f"{_ID}, at timestamp", ("id",), "at", "localtimestamp"),
     SourceTable("days", f"{_ID}, at date", ("id",), "at", "current_date"),
     SourceTable(
@@ -69,6 +75,7 @@ TABLES: tuple[SourceTable, ...] = (
         ("round", "hole"),
         "at",
         "now()",
+        has_deletes=True,
     ),
     SourceTable("events", _ID, ("id",), "id"),
     SourceTable(

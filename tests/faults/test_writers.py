@@ -101,6 +101,10 @@ def test_f01_f02_nothing_is_lost_to_writers_that_overlap(
         assert len(runs) > 2, f"{told}: only {len(runs)} runs while writers wrote"
         failed = [run.log for run in runs if not run.is_success]
         assert not failed, f"{told}: {len(failed)} runs failed, one of them so:\n{failed[-1]}"
+    if any(table.is_reconciled for table in TABLES):
+        for pipe in pipes:
+            outcome = pipe.reconcile(TABLES)
+            assert outcome.is_success, f"{told}:\n{outcome.log}"
     differences = compare(postgres_url, database_url, lake)
     assert not differences, "\n".join([told, *map(str, differences)])
 

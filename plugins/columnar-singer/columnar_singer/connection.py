@@ -16,14 +16,13 @@ from columnar_singer.connection_errors import PassingError, explain, is_about_ce
 from columnar_singer.errors import UserError
 from columnar_singer.passwords import PASSWORD_SETTINGS, PasswordSource
 from columnar_singer.retry import ATTEMPTS, retry
-from columnar_singer.ssh_tunnel import LOOPBACK, SSH_SETTINGS, SshTunnel
+from columnar_singer.ssh_tunnel import LOOPBACK, SSH_SETTINGS, SshTunnel, port_number
 from columnar_singer.tls import TLS_SETTINGS, Tls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_PORT = 5432
-HIGHEST_PORT = 65535
 CONNECT_TIMEOUT_SECONDS = 10
 # A connection cut without a word (a NAT that forgot it, a failed-over server) is noticed after
 # about a minute instead of the two hours that Linux takes.
@@ -109,7 +108,7 @@ class PostgresConnection:
             host=config["host"],
             user=config["user"],
             database=config["database"],
-            port=_port(config.get("port") or DEFAULT_PORT),
+            port=port_number("port", config.get("port") or DEFAULT_PORT),
             password=PasswordSource.from_config(config),
             tls=Tls.from_config(config),
             tunnel=SshTunnel.from_config(config),
@@ -179,11 +178,3 @@ class PostgresConnection:
             timeout=CONNECT_TIMEOUT_SECONDS,
             certificate=certificate,
         )
-
-
-def _port(value: int | str) -> int:
-    text = str(value)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= HIGHEST_PORT):
-        message = f"the setting 'port' is {value!r}; give a number from 1 to {HIGHEST_PORT}"
-        raise UserError(message)
-    return int(text)

@@ -28,7 +28,9 @@ END_OF_DAY = "24:00:00"
 """Legal in PostgreSQL, unknown to Python."""
 
 _FINER_THAN_MICROSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-REAL_MAX = 3.4028234663852886e38
+REAL_BOUND = (2 - 2**-24) * 2.0**127
+"""The least double that rounds to no 32 bits but infinity: PostgreSQL prints the greatest real as
+`3.4028235e+38`, which is more than it is."""
 
 
 def converter(column: ColumnType, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
@@ -108,7 +110,7 @@ def _prints(number: float, value: int | Decimal) -> bool:
 def real(value: Any) -> float:  # noqa: ANN401
     """Give the double of a number that is within the range of 32 bits."""
     number = double(value)
-    if math.isfinite(number) and abs(number) > REAL_MAX:
+    if math.isfinite(number) and abs(number) >= REAL_BOUND:
         raise ValueError
     return number
 

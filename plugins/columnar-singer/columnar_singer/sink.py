@@ -131,24 +131,19 @@ class ColumnarSink(Sink, StreamDestination):
         Returns:
             Whether it is time to `flush`.
         """
-        lines = self._lines
-        if not lines:
+        if self.failure:
+            return False
+        if not self._lines:
             self._lines_since = datetime.now(tz=UTC)
-        lines.append(line)
+        self._lines.append(line)
         # It may follow an ACTIVATE_VERSION or a STATE.
         self._version_is_active = False
         self.is_stated = False
-        return len(lines) >= self._stage_rows
+        return len(self._lines) >= self._stage_rows
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """Take a row that a stream map made.
-
-        Args:
-            record: The row.
-            context: `time_extracted` and `version` of its RECORD, as JSON text.
-        """
-        if self.take(RecordLine("RECORD", self.stream_name, as_json(record), **context)):
-            self.flush()
+        """Take a row, as the SDK asks of a sink; the target here gives it whole messages."""
+        self.take(RecordLine("RECORD", self.stream_name, as_json(record)))
 
     def process_batch_files(self, encoding: BaseBatchFileEncoding, files: Sequence[str]) -> None:
         """Stage the rows of a BATCH message's files; they are deleted once committed."""
@@ -238,7 +233,14 @@ class ColumnarSink(Sink, StreamDestination):
     @property
     def is_covered(self) -> bool:
         """Whether nothing about the stream is left to commit, so that its bookmark may go out."""
-        return not (self.pending_rows or self._version_is_active or self.failure)
+        return not (
+            self.pending_rows or self._version_is_active or self.awaits_keys or self.failure
+        )
+
+    @property
+    def awaits_keys(self) -> bool:
+        """Whether the keys that are there, perhaps none, are still to be acted on."""
+        return self.keys_only and not (self._commits or self.failure)
 
     @property
     def has_work(self) -> bool:
@@ -264,7 +266,16 @@ class ColumnarSink(Sink, StreamDestination):
                 has some; or it goes on from a position while the table is gone.
         """
         self.flush()
-        if self._has_batch_rows and facts.rows_read not in {None, self._staged_rows}:
+        if self.keys_only and facts.rows_read is None:
+            message = (
+                "the tap does not say how many keys it read ('rows_read' in the bookmark), so "
+                "that nobody knows whether all arrived; nothing is marked deleted"
+            )
+            raise UserError(message)
+        if (self._has_batch_rows or self.keys_only) and facts.rows_read not in {
+            None,
+            self._staged_rows,
+        }:
             message = (
                 f"the tap read {facts.rows_read} rows, {self._staged_rows} arrived; nothing of "
                 "them is committed; run it again"

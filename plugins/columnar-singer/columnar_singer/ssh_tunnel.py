@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 DEFAULT_PORT = 22
+HIGHEST_PORT = 65535
 LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT_SECONDS = 15
 KEEPALIVE_SECONDS = 30
@@ -110,13 +111,9 @@ class SshTunnel:
             if "host_key" in missing:
                 message += "; `ssh-keyscan` shows the host key, compare it with the server's own"
             raise UserError(message)
-        port = str(given.get("port") or DEFAULT_PORT)
-        if not (port.isascii() and port.isdigit()):
-            message = f"the setting 'ssh_tunnel.port' is {port!r}; give a number"
-            raise UserError(message)
         return cls(
             given["host"],
-            int(port),
+            port_number("ssh_tunnel.port", given.get("port") or DEFAULT_PORT),
             given["username"],
             given["private_key"],
             given.get("private_key_password"),
@@ -215,6 +212,19 @@ class _OpenTunnel:
             )
             raise PassingError(message) from error
         return int(listener.get_port())
+
+
+def port_number(setting: str, value: int | str) -> int:
+    """Read the setting of a TCP port, a number or its text.
+
+    Raises:
+        UserError: It is none.
+    """
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= HIGHEST_PORT):
+        message = f"the setting {setting!r} is {value!r}; give a number from 1 to {HIGHEST_PORT}"
+        raise UserError(message)
+    return int(text)
 
 
 _opening = threading.Lock()

@@ -16,6 +16,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
+from msgspec import structs
 from singer_sdk import typing as th
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding
@@ -29,7 +30,7 @@ from columnar_singer.batch_files import delete_batch_file
 from columnar_singer.destination import CommitResult, DestinationLostError
 from columnar_singer.errors import UserError, one_line
 from columnar_singer.facts import StreamFacts
-from columnar_singer.messages import MessageReader, RecordLine
+from columnar_singer.messages import MessageReader, RecordLine, as_json
 from columnar_singer.sink import DEFAULT_BATCH_SIZE_ROWS, ColumnarSink
 from columnar_singer.state import StateLedger
 
@@ -167,21 +168,19 @@ class ColumnarTarget(Target):
         # The SDK's own version copies, validates and stamps each record.
         line = message_dict
         sink = self._unmapped.get(line.stream)
-        if sink is None:
-            self._map_record(line)
-        elif not sink.failure and sink.take(line):
-            self._isolate(sink, sink.flush)
+        is_due = self._map_record(line) if sink is None else sink.take(line)
         self._held_bytes += len(line.record)
-        if self._held_bytes >= MAX_HELD_BYTES:
+        if is_due or self._held_bytes >= MAX_HELD_BYTES:
             self._flush()
 
-    def _map_record(self, line: RecordLine) -> None:
-        context = {"time_extracted": line.time_extracted, "version": line.version}
+    def _map_record(self, line: RecordLine) -> bool:
+        is_due = False
         for stream_map in self._stream_maps(line.stream):
             record = stream_map.transform(deserialize_json(bytes(line.record)))
             if record is not None:
                 sink = self._sinks[stream_map.stream_alias]
-                self._isolate(sink, sink.process_record, record, context)
+                is_due |= sink.take(structs.replace(line, record=as_json(record)))
+        return is_due
 
     def _flush(self) -> None:
         """Stage the RECORDs that are held."""
@@ -215,7 +214,10 @@ class ColumnarTarget(Target):
         due = [
             sink
             for sink in self._sinks.values()
-            if (sink.has_batch_rows and self._ledger.has_news(sink.bookmark_name))
+            if (
+                (sink.has_batch_rows or sink.awaits_keys)
+                and self._ledger.has_news(sink.bookmark_name)
+            )
             or (sink.pending_rows and not sink.has_batch_rows and may_commit_records)
         ]
         if due:
@@ -231,7 +233,7 @@ class ColumnarTarget(Target):
         """
         try:
             for sink in self._sinks.values():
-                if sink.has_batch_rows:
+                if sink.has_batch_rows or sink.awaits_keys:
                     self._isolate(sink, _refuse_unfinished)
             with self._finishing():
                 self._commit([sink for sink in self._sinks.values() if sink.has_work])

@@ -97,7 +97,7 @@ class Tls:
             UserError: The settings contradict each other, so that somebody would take a connection
                 for safer than it is.
         """
-        names = [name for prop in TLS_SETTINGS[1:] if config.get(name := prop.name)]
+        names = [setting.name for setting in TLS_SETTINGS[1:] if config.get(setting.name)]
         if not config.get("ssl_enable"):
             if names:
                 message = (

@@ -71,7 +71,7 @@ class TypeMapping:
 
 _TEXT: JsonSchema = {"type": "string"}
 _NUMBER: JsonSchema = {"type": "number"}
-_FAR_TIMES = "`infinity`, `-infinity`, times after the year 292277"
+_FAR_TIMES = "`infinity`, `-infinity`, years before 1 and after 9999"
 
 MAPPINGS: tuple[TypeMapping, ...] = (
     TypeMapping(("boolean",), pa.bool_(), {"type": "boolean"}),
@@ -83,7 +83,7 @@ MAPPINGS: tuple[TypeMapping, ...] = (
     TypeMapping(("double precision",), pa.float64(), _NUMBER),
     # Base 16 of RFC 4648, what the SDK makes of bytes in a RECORD.
     TypeMapping(("bytea",), pa.binary(), {**_TEXT, "contentEncoding": "base16"}),
-    TypeMapping(("date",), pa.date32(), {**_TEXT, "format": "date"}, "`infinity`, `-infinity`"),
+    TypeMapping(("date",), pa.date32(), {**_TEXT, "format": "date"}, _FAR_TIMES),
     TypeMapping(
         ("timestamp without time zone",),
         pa.timestamp("us"),

@@ -119,7 +119,7 @@ def test_a_key_in_a_file_with_a_password(
     config: dict[str, Any], ssh_server: SshServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "key"
-    file.write_bytes(ssh_server.user_key.export_private_key(passphrase="s3cret"))
+    file.write_bytes(ssh_server.user_key.export_private_key(passphrase="s3cret", rounds=50))
     good = changed(config, private_key=str(file), private_key_password="s3cret")
     PostgresConnection.from_config(good).connect("a-plugin").close()
     for password in (None, "wr0ng-s3cret"):

@@ -5,7 +5,6 @@ https://www.postgresql.org/docs/current/catalogs.html
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -226,12 +225,6 @@ class Table:
     def stream_name(self) -> str:
         """The name of its stream, as in the MeltanoLabs variant."""
         return f"{self.schema}-{self.name}"
-
-    @property
-    def relations_hash(self) -> str:
-        """Names the set of `relations`; another one after a table was replaced or attached."""
-        text = ",".join(str(oid) for oid in self.relations)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def json_schema(self) -> dict[str, Any]:

@@ -1,117 +1,81 @@
 """Read the result of a query into Arrow record batches, in bounded memory.
 
-The server's CSV is parsed by Arrow: COPY is the only way out of PostgreSQL that makes no message
-exchange per portion, and Arrow's parser works on columns.
+COPY in its binary form costs the server least; `kernels` says how it is decoded.
 
 https://www.postgresql.org/docs/current/sql-copy.html
-https://arrow.apache.org/docs/python/csv.html
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from columnar_singer.errors import UserError
-from psycopg import sql
-from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
+
+from tap_postgres import kernels
+from tap_postgres.blocks import Block
+from tap_postgres.columns import copy_statement, wire_columns
+from tap_postgres.wire import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
 
     import psycopg
-    from psycopg.abc import Buffer
+    from psycopg import sql
 
-BYTES_PER_BATCH = 8 * 1024 * 1024
-"""A record batch is made of at least that many bytes of CSV; one row more may be any size."""
-
-_COLUMN_AT_FAULT = re.compile(r"In CSV column #(?P<index>\d+): (?P<reason>.*)")
-_LONGEST_REASON = 200
+_ANY_ENCODING = "SQL_ASCII"
 
 
 def read(
-    connection: psycopg.Connection[Any], query: sql.Composable, schema: pa.Schema
+    connection: psycopg.Connection[Any],
+    query: sql.Composable,
+    datatypes: Mapping[str, str],
+    *,
+    is_large: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Read the rows of a query. Close the generator: until then the connection is busy.
 
     Args:
         connection: Of `session.connect`, in the transaction to read in.
-        query: A SELECT without parameters whose columns are those of `schema`.
-        schema: Of the batches, of types that `columnar_singer.types` gives.
+        query: A SELECT without parameters.
+        datatypes: The PostgreSQL type of each column of the query, by name.
+        is_large: Whether many rows are to be expected.
+        check: Called a few times a second at least; may raise to end the reading.
 
     Yields:
-        The rows, in the order the server sends them; none if there are none.
+        The rows, in the order the server sends them, none if there are none. A batch lies in
+        memory that the next one uses again. Its schema's metadata has the `odd_values`.
 
     Raises:
-        UserError: A value that Arrow's type of its column does not hold.
+        UserError: What the server sends cannot be decoded.
+        psycopg.Error: The server says so, or is lost.
     """
-    copy_query = sql.SQL("copy ({}) to stdout (format csv)").format(query)
-    with connection.cursor() as cursor, cursor.copy(copy_query) as copy:
-        rows: list[Buffer] = []
-        size = 0
-        # The server sends one message a row, so that a batch can be cut between rows:
-        # https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
-        for row in copy:
-            rows.append(row)
-            size += len(row)
-            if size >= BYTES_PER_BATCH:
-                yield _parse(b"".join(rows), schema)
-                rows, size = [], 0
-        if rows:
-            yield _parse(b"".join(rows), schema)
+    columns = wire_columns(datatypes)
+    encoding = connection.info.parameter_status("server_encoding")
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(copy_statement(query, columns)),
+    ):
+        block = Block(columns, has_invalid_text=encoding == _ANY_ENCODING)
+        reader = Reader(connection, block, is_large=is_large)
+        code = kernels.WAIT
+        while code != kernels.END:
+            code = reader.read()
+            check()
+            if code == kernels.WAIT:
+                continue
+            if block.rows:
+                yield _batch(block)
+            block.next()
 
 
-def _parse(text: bytes, schema: pa.Schema) -> pa.RecordBatch:
+def _batch(block: Block) -> pa.RecordBatch:
     try:
-        table = read_csv(
-            pa.py_buffer(text),
-            read_options=ReadOptions(
-                column_names=schema.names,
-                # One block, or a row that is longer than a block is refused.
-                block_size=len(text) + 1,
-            ),
-            parse_options=ParseOptions(
-                newlines_in_values=True,
-                # An empty line is the NULL of a table with one column.
-                ignore_empty_lines=False,
-            ),
-            convert_options=ConvertOptions(
-                column_types={
-                    field.name: pa.string() if pa.types.is_binary(field.type) else field.type
-                    for field in schema
-                },
-                # NULL is nothing, the empty string is "".
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                true_values=["t"],
-                false_values=["f"],
-            ),
-        )
+        return block.batch()
     except pa.ArrowInvalid as error:
-        raise UserError(_explain(str(error), schema)) from error
-    columns = [
-        _from_hex(column) if pa.types.is_binary(field.type) else column
-        for field, column in zip(schema, table.itercolumns(), strict=True)
-    ]
-    return pa.Table.from_arrays(columns, schema=schema).combine_chunks().to_batches()[0]
-
-
-def _from_hex(column: pa.ChunkedArray) -> pa.Array:
-    r"""Turn `\x6162` into the bytes it stands for."""
-    return pa.array(
-        [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()],
-        pa.binary(),
-    )
-
-
-def _explain(reason: str, schema: pa.Schema) -> str:
-    found = _COLUMN_AT_FAULT.search(reason)
-    if not found:
-        return f"the rows cannot be read as columns: {reason.partition(chr(10))[0]}"
-    name = schema.names[int(found["index"])]
-    return (
-        f"column {name!r} holds a value that {schema.field(name).type} cannot: "
-        f"{found['reason'][:_LONGEST_REASON]}; correct the row, or deselect the column"
-    )
+        message = (
+            f"the database's encoding is {_ANY_ENCODING}, and a text in it is no valid UTF-8 "
+            f"({str(error).partition(chr(10))[0]}); correct the row, or deselect the column"
+        )
+        raise UserError(message) from error

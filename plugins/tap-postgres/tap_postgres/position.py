@@ -51,6 +51,10 @@ back, and for older rows too great, which sends a row again at worst
 (https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND); 1 and 2,
 which mark rows older than any, are less than any.
 
+**What is new to the table.** Rows of a partition that is attached may have any key, and neither it
+nor their `xmin` changes then; nor where another table or view takes the place of one of the same
+name. So the bookmark says which relations were read, and one that is not among them is read whole.
+
 What follows from reading by key and `xmin` only: a column that is added with a default changes
 neither, so old rows keep NULL there at the destination until they change. Deleted rows are not
 seen. A row with a NULL key is read each time it changes.
@@ -103,13 +107,11 @@ class Settled:
     Attributes:
         xid: `xmin` of the run's snapshot.
         server: System identifier, database and timeline.
-        relations: `Table.relations_hash`.
         value: The bookmark that the next run reads from.
     """
 
     xid: int
     server: str
-    relations: str
     value: Value | None
 
 
@@ -134,11 +136,13 @@ class Position:
         value: The bookmark; None to read all rows.
         settled: None if nothing may be left out.
         history: Candidates for later bookmarks, oldest first; of keys that are not times.
+        relations: `Table.relations` that were read; empty if that is not known.
     """
 
     value: Value | None = None
     settled: Settled | None = None
     history: tuple[Candidate, ...] = ()
+    relations: tuple[int, ...] = ()
 
     @classmethod
     def from_bookmark(cls, bookmark: Mapping[str, Any], replication_key: str) -> Position:
@@ -156,11 +160,14 @@ class Position:
         settled = bookmark.get("settled")
         return cls(
             value=bookmark.get("replication_key_value"),
-            settled=Settled(**settled) if settled else None,
+            settled=Settled(settled["xid"], settled["server"], settled["value"])
+            if settled
+            else None,
             history=tuple(
                 Candidate(datetime.fromisoformat(time), value)
                 for time, value in bookmark.get("history", ())
             ),
+            relations=tuple(bookmark.get("relations", ())),
         )
 
     def to_bookmark(self, replication_key: str) -> dict[str, Any]:
@@ -172,7 +179,17 @@ class Position:
             bookmark["settled"] = asdict(self.settled)
         if self.history:
             bookmark["history"] = [[entry.time.isoformat(), entry.value] for entry in self.history]
+        if self.relations:
+            bookmark["relations"] = list(self.relations)
         return bookmark
+
+    def unknown_of(self, relations: Sequence[int]) -> tuple[int, ...]:
+        """Give those of a table's relations that no run has read: they are read whole.
+
+        Args:
+            relations: `Table.relations`.
+        """
+        return tuple(oid for oid in relations if self.relations and oid not in self.relations)
 
 
 def is_time(datatype: str) -> bool:

@@ -32,7 +32,11 @@ def rows(
     """
     parts = [
         sql.SQL("select {columns} from {table} t").format(
-            columns=_columns(columns), table=_name(table)
+            columns=sql.SQL(", ").join(
+                sql.SQL("{} as {}").format(_value(column), sql.Identifier(column.name))
+                for column in columns
+            ),
+            table=_name(table),
         )
     ]
     if condition is not None:
@@ -85,6 +89,11 @@ def from_key(key: Column, value: Value) -> sql.Composed:
     return sql.SQL("({condition} or t.{key} is null)").format(
         condition=condition, key=sql.Identifier(key.name)
     )
+
+
+def in_relations(relations: Sequence[int]) -> sql.Composed:
+    """Match the rows that lie in some partitions of a table, by their object ids."""
+    return sql.SQL("t.tableoid = any ({})").format(sql.Literal(list(relations)))
 
 
 def unless_settled(settled_xid: int, xmax: int) -> sql.Composed:

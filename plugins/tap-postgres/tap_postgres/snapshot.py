@@ -126,11 +126,10 @@ class Snapshot:
         """A time on the source's clock; whatever was committed before is in the snapshot."""
         return self.transactions.listed_at
 
-    def settled(self, relations: str, value: str | int | None) -> Settled | None:
+    def settled(self, value: str | int | None) -> Settled | None:
         """Give what the next run may leave out of a stream that was read in this snapshot.
 
         Args:
-            relations: `Table.relations_hash`.
             value: The stream's new bookmark.
 
         Returns:
@@ -142,7 +141,7 @@ class Snapshot:
             if time.monotonic() > self.wal_deadline:
                 return None
             time.sleep(_WAL_POLL_SECONDS)
-        return Settled(self.xmin, self.server, relations, value)
+        return Settled(self.xmin, self.server, value)
 
     def _is_wal_flushed(self) -> bool:
         row = self.connection.execute(_WAL_FLUSHED, {"lsn": self.wal_lsn}).fetchone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,11 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
 from singer_sdk.singerlib import (
     Catalog,
     MetadataMapping,
-    RecordMessage,
     SchemaMessage,
 )
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 from tap_postgres import engine, queries, session
-from tap_postgres.json_rows import to_rows
 from tap_postgres.position import (
     Candidate,
     Position,
@@ -224,10 +223,12 @@ class PostgresStream(Stream):
         Yields:
             The rows.
         """
+        from tap_postgres.json_rows import to_rows
+
         columns = self.selected_columns
         query = queries.rows(self.table, columns)
-        schema = _arrow_schema(columns)
-        with closing(engine.read(self._tap.snapshot.connection, query, schema)) as batches:
+        datatypes = {column.name: column.datatype for column in columns}
+        with closing(engine.read(self._tap.snapshot.connection, query, datatypes)) as batches:
             for batch in batches:
                 yield from to_rows(batch, self.schema["properties"])
 
@@ -267,17 +268,22 @@ class PostgresStream(Stream):
         return backfill.bookmark(self.stream_state, _facts(snapshot, rows_read))
 
     def _unread(self, snapshot: Snapshot, position: Position, key: Column) -> sql.Composable | None:
-        conditions: list[sql.Composable] = []
-        if position.value is not None:
-            conditions.append(queries.from_key(key, position.value))
+        unknown = position.unknown_of(self.table.relations)
+        if position.value is None or len(unknown) == len(self.table.relations):
+            conditions = []
+        elif unknown:
+            from_key = queries.from_key(key, position.value)
+            conditions = [sql.SQL("({} or {})").format(from_key, queries.in_relations(unknown))]
+        else:
+            conditions = [queries.from_key(key, position.value)]
         settled = position.settled
         if (
             settled is not None
             and self.table.has_xmin
             and settled.server == snapshot.server
-            and settled.relations == self.table.relations_hash
             and settled.value == position.value
             and settled.xid <= snapshot.xmax
+            and position.relations == self.table.relations
         ):
             conditions.append(queries.unless_settled(settled.xid, snapshot.xmax))
         return sql.SQL(" and ").join(conditions) if conditions else None
@@ -298,7 +304,7 @@ class PostgresStream(Stream):
                 snapshot.transactions,
                 lookback,
             )
-        return Position(value, snapshot.settled(self.table.relations_hash, value), history)
+        return Position(value, snapshot.settled(value), history, self.table.relations)
 
     def _sync_full_table(self, snapshot: Snapshot, columns: list[Column]) -> dict[str, Any]:
         previous = self.stream_state.get("fingerprint")
@@ -321,11 +327,12 @@ class PostgresStream(Stream):
     ) -> int:
         """Read rows and write them as messages; give their number."""
         query = queries.rows(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
+        datatypes = {column.name: column.datatype for column in columns}
         schema = _arrow_schema(columns)
         rows_read = 0
         # Closed in any case: a COPY that is left open would block the connection for good.
         with (
-            closing(engine.read(snapshot.connection, query, schema)) as batches,
+            closing(engine.read(snapshot.connection, query, datatypes)) as batches,
             self.get_record_counter() as counter,
         ):
             sent = (
@@ -363,16 +370,19 @@ class PostgresStream(Stream):
             yield file.rows
 
     def _send_records(self, batches: Iterable[pa.RecordBatch], snapshot: Snapshot) -> Iterator[int]:
+        # What it needs takes a while to import, and is not needed for batches.
+        from tap_postgres.json_rows import to_lines
+
         for batch in batches:
-            for record in to_rows(batch, self.schema["properties"]):
-                self._tap.write_message(
-                    RecordMessage(
-                        stream=self.name,
-                        record=record,
-                        version=self._stream_version,
-                        time_extracted=snapshot.taken_at,
-                    )
-                )
+            for lines in to_lines(
+                batch,
+                self.name,
+                self.schema["properties"],
+                version=self._stream_version,
+                time_extracted=snapshot.taken_at,
+            ):
+                sys.stdout.write(lines)
+            sys.stdout.flush()
             yield batch.num_rows
 
 

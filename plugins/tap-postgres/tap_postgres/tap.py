@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 from columnar_singer import batch_files
-from columnar_singer.errors import UserError, one_line, run_plugin
+from columnar_singer.errors import UserError, one_line
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
@@ -247,8 +247,3 @@ class TapPostgres(Tap):
         another message, and reports success.
         """
         sys.exit(_SIGNAL_STATUS + signum)
-
-
-def main() -> None:
-    """Console entry."""
-    run_plugin(TapPostgres)

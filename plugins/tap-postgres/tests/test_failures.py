@@ -21,7 +21,7 @@ INCREMENTAL = {"replication-method": "INCREMENTAL"}
 def command(tmp_path: Path, config: dict[str, Any], *arguments: str) -> list[str]:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
-    code = "from tap_postgres.tap import main; main()"
+    code = "from tap_postgres.__main__ import main; main()"
     return [sys.executable, "-c", code, "--config", str(path), *arguments]
 
 

@@ -261,19 +261,43 @@ def test_a_table_that_takes_the_place_of_another_is_read(events: Source) -> None
     assert second.values(STREAM, "note") == ["swapped in"]
 
 
-def test_a_partition_that_is_attached_is_read(source: Source) -> None:
+def test_the_rows_of_a_partition_that_is_attached_are_read_however_old_they_are(
+    source: Source,
+) -> None:
     source.execute(
         "create table events (note text, updated_at timestamptz) partition by list (note)",
-        "create table one partition of events for values in ('one')",
+        "create table one partition of events for values in ('one', 'new')",
         "create table two (note text, updated_at timestamptz)",
-        "insert into events values ('one', '2024-01-01')",
-        "insert into two values ('two', '2024-01-01')",
+        "insert into events values ('one', '2024-01-01'), ('one', '2024-02-01')",
+        "insert into two values ('two', '2023-01-01'), ('two', '2024-02-01')",
     )
     first = source.run(BY_TIME)
-    assert first.values(STREAM, "note") == ["one"]
+    assert first.values(STREAM, "note") == ["one", "one"]
     assert source.run(BY_TIME, first.state).values(STREAM, "note") == []
     source.execute("alter table events attach partition two for values in ('two')")
-    assert source.run(BY_TIME, first.state).values(STREAM, "note") == ["one", "two"]
+    # The row at the bookmark comes once more.
+    second = source.run(BY_TIME, first.state)
+    assert second.values(STREAM, "note") == ["one", "two", "two"]
+    source.execute(
+        "alter table events detach partition two", "insert into events values ('new', now())"
+    )
+    third = source.run(BY_TIME, second.state)
+    assert set(third.values(STREAM, "note")) == {"one", "new"}
+    assert source.run(BY_TIME, third.state).values(STREAM, "note") == []
+
+
+def test_a_view_that_is_made_anew_is_read_whole(events: Source) -> None:
+    insert(events.connection, "one", "'2024-01-01'")
+    insert(events.connection, "two", "'2024-02-01'")
+    events.execute("create view seen as select id, note, updated_at from events")
+    metadata = {"public-seen": BY_TIME[STREAM], **BY_TIME}
+    first = events.run(metadata)
+    events.execute(
+        "drop view seen", "create view seen as select id, upper(note) note, updated_at from events"
+    )
+    second = events.run(metadata, first.state)
+    assert second.values("public-seen", "note") == ["ONE", "TWO"]
+    assert second.values(STREAM, "note") == []
 
 
 def test_another_server_or_timeline_reads_the_window_again(events: Source) -> None:

@@ -114,8 +114,9 @@ def test_a_history_does_not_grow_without_end() -> None:
     st.builds(
         Position,
         value=st.none() | st.integers() | st.text(),
-        settled=st.none() | st.builds(Settled, st.integers(), st.text(), st.text(), st.integers()),
+        settled=st.none() | st.builds(Settled, st.integers(), st.text(), st.integers()),
         history=st.lists(st.builds(Candidate, times, st.integers())).map(tuple),
+        relations=st.lists(st.integers()).map(tuple),
     )
 )
 def test_a_position_comes_back_from_its_bookmark(position: Position) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 STREAM = "public-events"
 BY_TIME: Metadata = {STREAM: {"replication-method": "INCREMENTAL", "replication-key": "updated_at"}}
-POSITION = ("replication_key", "replication_key_value", "settled", "history")
+POSITION = ("replication_key", "replication_key_value", "settled", "history", "relations")
 
 
 @pytest.fixture

@@ -1,5 +1,19 @@
-"""Run the target with `python -m target_postgres`."""
+"""The console script, also `python -m target_postgres`."""
 
-from target_postgres.target import main
+from __future__ import annotations
 
-main()
+from columnar_singer.light_sdk import import_sdk
+
+
+def main() -> None:
+    """Run the plugin's command line."""
+    import_sdk()
+    from columnar_singer.errors import run_plugin
+
+    from target_postgres.target import TargetPostgres
+
+    run_plugin(TargetPostgres)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,37 +6,50 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import psycopg
-from columnar_singer.destination import DestinationLostError
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from psycopg import Connection
-
 
 @contextlib.contextmanager
-def explained(connection: Connection, server: str) -> Iterator[None]:
+def explained(server: str) -> Iterator[None]:
     """Turn what PostgreSQL raises inside into an error of one line.
 
     Args:
-        connection: The connection used inside.
         server: Names the database for a person.
 
     Raises:
-        DestinationLostError: The connection is gone.
-        UserError: PostgreSQL refused a statement or a value.
+        UserError: PostgreSQL refused a statement or a value, or the connection is gone.
     """
     try:
         yield
     except psycopg.Error as error:
-        if connection.closed:
+        if is_lost(error):
             message = (
                 f"lost the connection to {server} ({reason(error)}); what is not committed is "
                 "read again: see the server's log, then run it again"
             )
-            raise DestinationLostError(message) from error
+            raise UserError(message) from error
         raise UserError(_explain(error)) from error
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether a transaction that failed may succeed when it is run again as it is."""
+    return isinstance(
+        error,
+        psycopg.errors.LockNotAvailable
+        | psycopg.errors.DeadlockDetected
+        | psycopg.errors.SerializationFailure,
+    )
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Tell whether an error took the connection with it."""
+    if isinstance(error, psycopg.errors.OperatorIntervention):
+        return not isinstance(error, psycopg.errors.QueryCanceled)
+    # libpq has no SQLSTATE for a connection that broke.
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
 
 def _explain(error: psycopg.Error) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from columnar_singer import load_log
 from psycopg import sql
 
+from target_postgres.own_table import create_own_table, table_exists
 from target_postgres.table import column_list
 
 if TYPE_CHECKING:
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
     from columnar_singer.load_log import LoadLogRow
     from psycopg import Connection
-
-_DATATYPES = {
-    pa.string(): "text",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.timestamp("us", tz="UTC"): "timestamp with time zone",
-}
 
 # What is newest of a table, and which number comes next, without reading the log.
 _INDEXED = (("table_name", "committed_at"), ("table_name", "sequence_to"))
@@ -34,36 +27,19 @@ def name(schema: str) -> sql.Identifier:
 
 def exists(connection: Connection, schema: str) -> bool:
     """Tell whether the load log is there."""
-    statement = "select to_regclass(%s) is not null"
-    row = connection.execute(statement, [name(schema).as_string(connection)]).fetchone()
-    return bool(row and row[0])
-
-
-def create(connection: Connection, schema: str) -> None:
-    """Create the load log with its comments and indexes; the schema must be there."""
-    table = name(schema)
-    columns = [
-        sql.SQL("{} {} {}").format(
-            sql.Identifier(field.name),
-            sql.SQL(_DATATYPES[field.type]),
-            sql.SQL("" if field.nullable else "not null"),
-        )
-        for field in load_log.ARROW_SCHEMA
-    ]
-    create_table = sql.SQL("create table {} ({})")
-    connection.execute(create_table.format(table, sql.SQL(", ").join(columns)))
-    comment = sql.SQL("comment on table {} is {}")
-    connection.execute(comment.format(table, sql.Literal(load_log.TABLE_COMMENT)))
-    for column, text in load_log.COLUMN_COMMENTS.items():
-        statement = sql.SQL("comment on column {}.{} is {}")
-        connection.execute(statement.format(table, sql.Identifier(column), sql.Literal(text)))
-    for indexed in _INDEXED:
-        create_index = sql.SQL("create index on {} ({})")
-        connection.execute(create_index.format(table, column_list(indexed)))
+    return table_exists(connection, name(schema))
 
 
 def insert(connection: Connection, schema: str, rows: Iterable[LoadLogRow]) -> None:
-    """Add rows to the load log."""
+    """Add rows to the load log, which is created if it is not there; its schema must be."""
+    create_own_table(
+        connection,
+        name(schema),
+        load_log.ARROW_SCHEMA,
+        load_log.TABLE_COMMENT,
+        load_log.COLUMN_COMMENTS,
+        indexed=_INDEXED,
+    )
     columns = load_log.ARROW_SCHEMA.names
     values = [
         sql.SQL("({})").format(
@@ -82,3 +58,27 @@ def last_sequence(connection: Connection, schema: str, table: str) -> int | None
     statement = sql.SQL("select max(sequence_to) from {} where table_name = {}")
     row = connection.execute(statement.format(name(schema), sql.Literal(table))).fetchone()
     return row[0] if row else None
+
+
+def has_rows(connection: Connection, schema: str, rows: Iterable[LoadLogRow]) -> bool:
+    """Tell whether a commit is in the log, by what only that commit can have written.
+
+    Args:
+        connection: To the database.
+        schema: Of the load log.
+        rows: Rows of one commit, finished.
+    """
+    if not exists(connection, schema):
+        return False
+    found = sql.SQL("select from {} where run_id = {} and stream = {} and committed_at = {}")
+    return all(
+        connection.execute(
+            found.format(
+                name(schema),
+                sql.Literal(row.run_id),
+                sql.Literal(row.stream),
+                sql.Literal(row.committed_at),
+            )
+        ).fetchone()
+        for row in rows
+    )

@@ -6,6 +6,7 @@ placeholder.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from columnar_singer import metadata
@@ -22,13 +23,39 @@ _SEQUENCE = sql.Identifier(metadata.SEQUENCE)
 _BATCHED_AT = sql.Identifier(metadata.BATCHED_AT)
 
 
+@dataclass(frozen=True)
+class Source:
+    """Staged rows, as the table that they go to has them.
+
+    Attributes:
+        stage: Table with the staged rows.
+        columns: An expression of the staged columns for each column that is written.
+    """
+
+    stage: sql.Identifier
+    columns: dict[str, sql.Composable]
+
+    def rows(self, names: Sequence[str], *, sequence_from: int) -> sql.Composed:
+        """Give the query for all rows from a number on."""
+        return sql.SQL("select {columns} from {stage} where {sequence} >= {first}").format(
+            columns=sql.SQL(", ").join(
+                sql.SQL("{} as {}").format(self.columns[name], sql.Identifier(name))
+                for name in names
+            ),
+            stage=self.stage,
+            sequence=_SEQUENCE,
+            first=sql.Literal(sequence_from),
+        )
+
+
 def upsert(
     table: sql.Identifier,
-    stage: sql.Identifier,
-    columns: Sequence[str],
+    source: Source,
     key: Sequence[str],
+    emptied: Sequence[str],
     *,
     sequence_from: int,
+    expects_unchanged: bool,
 ) -> sql.Composed:
     """Insert the newest staged version of each row, or update the row that has its key.
 
@@ -41,97 +68,122 @@ def upsert(
 
     Args:
         table: Table to merge into.
-        stage: Table with the staged rows.
-        columns: The stream's own columns.
-        key: Those of the primary key.
+        source: The staged rows.
+        key: Columns of the primary key.
+        emptied: The table's columns that are NULL in a row that is updated.
         sequence_from: Staged rows with a smaller number were merged before.
+        expects_unchanged: Most rows are there as they are. They are then found by a join, since
+            ON CONFLICT locks, and so writes, each row that it looks at.
 
     Returns:
         The statement.
     """
-    every = [*columns, *metadata.COLUMNS]
-    compared = [*(name for name in columns if name not in key), metadata.DELETED_AT]
+    every = list(source.columns)
+    compared = [name for name in every if name not in key and name not in metadata.COLUMNS]
+    compared.append(metadata.DELETED_AT)
+    unchanged: sql.Composable = sql.SQL("")
+    if expects_unchanged:
+        unchanged = sql.SQL(
+            " where not exists (select from {table} as present where {same} "
+            "and not row({present})::record *<> row({sent})::record)"
+        ).format(
+            table=table,
+            same=_same(key, "present", "latest"),
+            present=_qualified("present", compared),
+            sent=_qualified("latest", compared),
+        )
+    assignments = [
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
+        for name in every
+        if name not in key
+    ]
+    assignments += [sql.SQL("{} = null").format(sql.Identifier(name)) for name in emptied]
     return sql.SQL(
         "insert into {table} as present ({every}) "
         "select {every} from ("
-        "select distinct on ({key}) * from {stage} where {sequence} >= {sequence_from} "
-        "order by {key}, {sequence} desc"
-        ") as latest "
+        "select distinct on ({key}) * from ({sent_rows}) as sent order by {key}, {sequence} desc"
+        ") as latest{unchanged} "
         "on conflict ({key}) do update set {assignments} "
         "where row({present})::record *<> row({sent})::record"
     ).format(
         table=table,
-        stage=stage,
+        sent_rows=source.rows(every, sequence_from=sequence_from),
         every=column_list(every),
         key=column_list(key),
         sequence=_SEQUENCE,
-        sequence_from=sql.Literal(sequence_from),
-        assignments=sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
-            for name in every
-            if name not in key
-        ),
+        unchanged=unchanged,
+        assignments=sql.SQL(", ").join(assignments),
         present=_qualified("present", compared),
         sent=_qualified("excluded", compared),
     )
 
 
-def append(
-    table: sql.Identifier, stage: sql.Identifier, columns: Sequence[str], *, sequence_from: int
-) -> sql.Composed:
+def append(table: sql.Identifier, source: Source, *, sequence_from: int) -> sql.Composed:
     """Insert all staged rows, for a stream without a key.
 
     Args:
         table: Table to append to.
-        stage: Table with the staged rows.
-        columns: The stream's own columns.
+        source: The staged rows.
         sequence_from: Staged rows with a smaller number were appended before.
 
     Returns:
         The statement.
     """
-    every = column_list([*columns, *metadata.COLUMNS])
-    return sql.SQL(
-        "insert into {table} ({every}) select {every} from {stage} "
-        "where {sequence} >= {sequence_from} order by {sequence}"
-    ).format(
+    every = list(source.columns)
+    return sql.SQL("insert into {table} ({every}) {rows} order by {sequence}").format(
         table=table,
-        stage=stage,
-        every=every,
+        every=column_list(every),
+        rows=source.rows(every, sequence_from=sequence_from),
         sequence=_SEQUENCE,
-        sequence_from=sql.Literal(sequence_from),
     )
+
+
+def add_key(table: sql.Identifier, key: Sequence[str]) -> sql.Composed:
+    """Make columns of a table its primary key."""
+    return sql.SQL("alter table {} add primary key ({})").format(table, column_list(key))
+
+
+def delete_older_versions(table: sql.Identifier, key: Sequence[str]) -> sql.Composed:
+    """Delete all versions of a row but the newest, in a table that has no key yet."""
+    return sql.SQL(
+        "delete from {table} where ctid in (select ctid from ("
+        "select ctid, row_number() over (partition by {key} order by {sequence} desc) as age "
+        "from {table}) as version where age > 1)"
+    ).format(table=table, key=column_list(key), sequence=_SEQUENCE)
 
 
 def mark_deleted(
     table: sql.Identifier,
-    stage: sql.Identifier | None,
+    source: Source | None,
     key: Sequence[str],
     *,
     now: datetime,
+    first_sequence: int,
     sequence_to: int,
 ) -> sql.Composed:
-    """Mark the rows deleted whose key was not staged.
+    """Mark the rows deleted whose key was not sent.
 
     Args:
         table: Table with a primary key.
-        stage: Table with all rows of the full refresh, None if it had none.
+        source: All that was staged in this run, None if nothing was.
         key: Columns of the primary key.
         now: Time of the deletion.
+        first_sequence: The first number of this run: rows from it on were sent.
         sequence_to: The marked rows are numbered from the number after it.
 
     Returns:
         The statement.
     """
     sent: sql.Composable = sql.SQL("false")
-    if stage is not None:
-        sent = sql.SQL("exists (select from {stage} as sent where {same})").format(
-            stage=stage, same=_same(key, "sent", "present")
+    if source is not None:
+        sent = sql.SQL("exists (select from ({rows}) as sent where {same})").format(
+            rows=source.rows(key, sequence_from=0), same=_same(key, "sent", "present")
         )
     return sql.SQL(
         "with gone as ("
         "select {keys}, row_number() over (order by {keys}) as number "
-        "from {table} as present where {deleted_at} is null and not {sent}"
+        "from {table} as present where {deleted_at} is null "
+        "and {sequence} < {first_sequence} and not {sent}"
         ") "
         "update {table} as present set {deleted_at} = {now}, {batched_at} = {now}, "
         "{sequence} = {sequence_to} + gone.number from gone where {same}"
@@ -142,6 +194,7 @@ def mark_deleted(
         batched_at=_BATCHED_AT,
         sent=sent,
         now=sql.Literal(now),
+        first_sequence=sql.Literal(first_sequence),
         sequence_to=sql.Literal(sequence_to),
         sequence=_SEQUENCE,
         same=_same(key, "gone", "present"),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from columnar_singer.destination import CREATED_TABLE
+from columnar_singer import drift, metadata
 from columnar_singer.errors import UserError
 from psycopg import sql
 
 from target_postgres.widening import is_wider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -23,6 +23,11 @@ MAX_NAME_BYTES = 63
 https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
 """
 
+MAX_COLUMNS = 1600
+"""https://www.postgresql.org/docs/current/limits.html"""
+
+_RULES = drift.Destination(is_wider=is_wider, name_bytes=MAX_NAME_BYTES)
+
 _DATATYPE = re.compile(r'"?[a-z][a-z0-9_ ]*"?(\(-?\d+(,-?\d+)?\))?[a-z ]*(\(\d+\))?(\[\])*\Z')
 
 _READ_COLUMNS = """
@@ -30,7 +35,10 @@ select
     attribute.attname,
     format_type(attribute.atttypid, attribute.atttypmod),
     col_description(attribute.attrelid, attribute.attnum),
-    array_position(key.conkey, attribute.attnum)
+    array_position(key.conkey, attribute.attnum),
+    attribute.attgenerated = '' and not attribute.attnotnull,
+    (select count(*) from pg_attribute as any_one
+        where any_one.attrelid = attribute.attrelid and any_one.attnum > 0)
 from pg_attribute as attribute
 left join pg_constraint as key
     on key.conrelid = attribute.attrelid and key.contype = 'p'
@@ -44,19 +52,34 @@ order by attribute.attnum
 
 @dataclass(frozen=True)
 class Column:
-    """A column's type, as `format_type` prints it, and its comment."""
+    """A column.
+
+    Attributes:
+        datatype: Its type, as `format_type` prints it.
+        comment: None if it has none.
+        can_be_emptied: It can be set to NULL.
+    """
 
     datatype: str
     comment: str | None = None
+    can_be_emptied: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
-    """What makes up a table: columns in order, the columns of the primary key, the comment."""
+    """What makes up a table.
+
+    Attributes:
+        columns: In order.
+        key: Columns of the primary key.
+        comment: None if it has none.
+        width: Number of its columns, with those that were dropped.
+    """
 
     columns: dict[str, Column]
     key: tuple[str, ...] = ()
     comment: str | None = None
+    width: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,11 +92,17 @@ class Plan:
         statements: To be run in order.
         changes: One phrase each.
         widened: Columns that take another type.
+        written: The table's column for each of the stream's.
+        emptied: The table's columns that are NULL in each row that is written.
+        warnings: What whoever reads the table must know, in words.
     """
 
-    statements: list[sql.Composed] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    widened: list[str] = field(default_factory=list)
+    statements: list[sql.Composed]
+    changes: list[str]
+    widened: list[str]
+    written: dict[str, str]
+    emptied: list[str]
+    warnings: list[str]
 
 
 def read_table(connection: Connection, name: sql.Identifier) -> Table | None:
@@ -93,48 +122,90 @@ def read_table(connection: Connection, name: sql.Identifier) -> Table | None:
     comment = connection.execute(
         "select obj_description(to_regclass(%s), 'pg_class')", [qualified]
     ).fetchone()
-    keyed = sorted((position, column) for column, _, _, position in rows if position)
+    keyed = sorted((row[3], row[0]) for row in rows if row[3])
     return Table(
-        columns={column: Column(datatype, text) for column, datatype, text, _ in rows},
+        columns={
+            column: Column(datatype, text, can_be_emptied)
+            for column, datatype, text, _, can_be_emptied, _ in rows
+        },
         key=tuple(column for _, column in keyed),
         comment=comment[0] if comment else None,
+        width=rows[0][-1],
     )
 
 
-def plan_table(name: sql.Identifier, wanted: Table, found: Table | None) -> Plan:
+def plan_table(
+    name: sql.Identifier, wanted: Table, found: Table | None, *, mode: str = drift.ALLOW
+) -> Plan:
     """Find what it takes to make a table what it should be, without losing anything.
 
     Args:
         name: The table's name with its schema.
         wanted: The table as it should be. Columns it lacks stay as they are.
         found: The table as it is, None if it does not exist.
+        mode: Setting `schema_drift`.
 
     Returns:
         The statements, to be run in order in one transaction.
 
     Raises:
-        UserError: A type or the key differs in a way that cannot be had without loss.
+        UserError: A type or the key differs in a way that cannot be had without loss, or that the
+            mode does not allow.
     """
-    plan = Plan()
-    if found is None:
-        plan.changes.append(CREATED_TABLE)
-        plan.statements.append(_create(name, wanted))
-        found = Table(columns={})
-    else:
+    if found is not None:
         _check_key(name, wanted, found)
-        for column, new in wanted.columns.items():
-            _plan_column(plan, name, column, new, found.columns.get(column))
-    if wanted.comment is not None and wanted.comment != found.comment:
+    followed = drift.plan_drift(
+        _shown(name),
+        {column: new.datatype for column, new in wanted.columns.items()},
+        None if found is None else {column: old.datatype for column, old in found.columns.items()},
+        _RULES,
+        mode=mode,
+        fixed={*wanted.key, *metadata.COLUMNS},
+    )
+    count = len(followed.added) + (0 if found is None else found.width)
+    if followed.added and count > MAX_COLUMNS:
+        message = (
+            f"table {_shown(name)} would have {count} columns with the {len(metadata.COLUMNS)} of "
+            f"the loader, PostgreSQL allows {MAX_COLUMNS} (one that was dropped counts); leave "
+            "some out of the selection"
+        )
+        raise UserError(message)
+    if found is None:
+        statements = [create_table(name, followed.added, wanted.key)]
+    else:
+        statements = [
+            *add_columns(name, followed.added),
+            *set_datatypes(name, followed.widened),
+        ]
+    emptied = [
+        column
+        for column in followed.unwritten
+        if found is not None and found.columns[column].can_be_emptied
+    ]
+    return Plan(
+        statements + _comments(name, wanted, found, followed.written),
+        followed.changes,
+        list(followed.widened),
+        followed.written,
+        emptied,
+        followed.warnings,
+    )
+
+
+def _comments(
+    name: sql.Identifier, wanted: Table, found: Table | None, written: Mapping[str, str]
+) -> list[sql.Composed]:
+    statements = []
+    if wanted.comment is not None and (found is None or wanted.comment != found.comment):
         statement = sql.SQL("comment on table {} is {}")
-        plan.statements.append(statement.format(name, sql.Literal(wanted.comment)))
+        statements.append(statement.format(name, sql.Literal(wanted.comment)))
     for column, new in wanted.columns.items():
-        old = found.columns.get(column)
+        old = found.columns.get(written[column]) if found else None
         if new.comment is not None and (old is None or new.comment != old.comment):
             statement = sql.SQL("comment on column {}.{} is {}")
-            plan.statements.append(
-                statement.format(name, sql.Identifier(column), sql.Literal(new.comment))
-            )
-    return plan
+            column_name = sql.Identifier(written[column])
+            statements.append(statement.format(name, column_name, sql.Literal(new.comment)))
+    return statements
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -158,36 +229,41 @@ def column_list(names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _create(name: sql.Identifier, wanted: Table) -> sql.Composed:
+def create_table(
+    name: sql.Identifier, columns: Mapping[str, str], key: Sequence[str] = ()
+) -> sql.Composed:
+    """Give the statement that creates a table; one in `pg_temp` is temporary.
+
+    Args:
+        name: Its name with its schema.
+        columns: Names and types.
+        key: Columns of the primary key.
+    """
     parts = [
-        sql.SQL("{} {}").format(sql.Identifier(column), _datatype(new))
-        for column, new in wanted.columns.items()
+        sql.SQL("{} {}").format(sql.Identifier(column), checked_datatype(datatype))
+        for column, datatype in columns.items()
     ]
-    if wanted.key:
-        parts.append(sql.SQL("primary key ({})").format(column_list(wanted.key)))
+    if key:
+        parts.append(sql.SQL("primary key ({})").format(column_list(key)))
     return sql.SQL("create table {} ({})").format(name, sql.SQL(", ").join(parts))
 
 
-def _plan_column(
-    plan: Plan, name: sql.Identifier, column: str, new: Column, old: Column | None
-) -> None:
-    if old is None:
-        statement = sql.SQL("alter table {} add column {} {}")
-        plan.changes.append(f"added column {column} {new.datatype}")
-    elif new.datatype == old.datatype:
-        return
-    elif is_wider(new.datatype, old.datatype):
-        statement = sql.SQL("alter table {} alter column {} type {}")
-        plan.changes.append(f"widened column {column} from {old.datatype} to {new.datatype}")
-        plan.widened.append(column)
-    else:
-        message = (
-            f"column '{column}' of table {_shown(name)} is {old.datatype}, the stream has "
-            f"{new.datatype}; only a wider type can be taken over: change the column by hand "
-            f"(alter table … alter column … type …) or leave it out of the selection"
-        )
-        raise UserError(message)
-    plan.statements.append(statement.format(name, sql.Identifier(column), _datatype(new)))
+def add_columns(name: sql.Identifier, columns: Mapping[str, str]) -> list[sql.Composed]:
+    """Give the statements that add columns of these names and types."""
+    statement = sql.SQL("alter table {} add column {} {}")
+    return [
+        statement.format(name, sql.Identifier(column), checked_datatype(datatype))
+        for column, datatype in columns.items()
+    ]
+
+
+def set_datatypes(name: sql.Identifier, columns: Mapping[str, str]) -> list[sql.Composed]:
+    """Give the statements that change columns to these types."""
+    statement = sql.SQL("alter table {} alter column {} type {}")
+    return [
+        statement.format(name, sql.Identifier(column), checked_datatype(datatype))
+        for column, datatype in columns.items()
+    ]
 
 
 def _check_key(name: sql.Identifier, wanted: Table, found: Table) -> None:
@@ -204,12 +280,16 @@ def _shown(name: sql.Identifier) -> str:
     return name.as_string()
 
 
-def _datatype(column: Column) -> sql.SQL:
-    # The only part of a statement that cannot be quoted, and it comes from outside.
-    if not _DATATYPE.match(column.datatype):
+def checked_datatype(datatype: str) -> sql.SQL:
+    """Give a type for a statement: the only part that cannot be quoted, and it comes from outside.
+
+    Raises:
+        UserError: It is no name of a type.
+    """
+    if not _DATATYPE.match(datatype):
         message = (
-            f"'{column.datatype}' is no name of a PostgreSQL type; correct 'x-sql-datatype' in "
+            f"'{datatype}' is no name of a PostgreSQL type; correct 'x-sql-datatype' in "
             "the tap's catalog"
         )
         raise UserError(message)
-    return sql.SQL(column.datatype)
+    return sql.SQL(datatype)

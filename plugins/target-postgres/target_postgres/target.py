@@ -1,11 +1,10 @@
-"""The target's class and console entry."""
+"""The target's class."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from columnar_singer.errors import run_plugin
 from columnar_singer.target import ColumnarTarget
 
 from target_postgres.database import Database
@@ -36,8 +35,3 @@ class TargetPostgres(ColumnarTarget):
         """Close the connection; what is staged and not committed is gone with it."""
         if "database" in vars(self):
             self.database.close()
-
-
-def main() -> None:
-    """Run the console script."""
-    run_plugin(TargetPostgres)

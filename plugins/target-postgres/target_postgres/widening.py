@@ -14,7 +14,8 @@ def is_wider(wanted: str, found: str) -> bool:
     """Tell whether a column can take a type without any of its values changing.
 
     Integers grow to larger integers and to numeric, numeric to numeric with no fewer digits
-    before and after the point, real to double precision, varchar to longer varchar and text.
+    before and after the point, both to text; real to double precision; varchar to longer varchar
+    and text.
 
     Args:
         wanted: Type to change to, as `format_type` prints it.
@@ -27,6 +28,8 @@ def is_wider(wanted: str, found: str) -> bool:
     found_name, found_arguments = _parse(found)
     if found_name in _INTEGERS and wanted_name in _INTEGERS:
         return _INTEGERS.index(wanted_name) > _INTEGERS.index(found_name)
+    if wanted == "text" and found_name in {*_INTEGERS, "numeric"}:
+        return True
     if wanted_name == "numeric" and found_name in _INTEGERS:
         return _holds(wanted_arguments, _INTEGER_DIGITS[found_name], 0)
     if wanted_name == found_name == "numeric":

@@ -141,6 +141,7 @@ def test_full_refresh_of_an_incremental_stream_committed_in_parts_is_refused(
     monkeypatch.setattr("columnar_singer.target.MAX_UNCOMMITTED_ROWS", 1)
     a = stream("public-a", A, is_incremental=True)
     part = [a.schema(), a.record(id=1, name="x"), state_of(a={"n": 1})]
+    loaded.run(a.schema())
     with pytest.raises(UserError, match="bookmark_properties"):
         loaded.run(*part, a.record(id=2, name="y"), a.activate(), state_of(a={"n": 2}))
     assert loaded.states == [{"bookmarks": {"public-a": {"n": 1}}}]

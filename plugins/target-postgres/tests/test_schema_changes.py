@@ -84,24 +84,69 @@ def test_wider_type_is_taken_over(loaded, stream, narrow, wide, value):
 @pytest.mark.parametrize(
     ("found", "wanted", "value"),
     [
-        ("bigint", "integer", 1),
-        ("text", "character varying(3)", "a"),
-        ("text", "integer", 1),
-        ("integer", "numeric(9,0)", 1),
-        ("numeric(10,4)", "numeric(10,2)", "1.5"),
+        ("text", "boolean", True),
+        ("integer", "boolean", True),
         ("numeric(10,2)", "numeric(10,4)", "1.5"),
-        ("numeric", "numeric(38,9)", "1.5"),
         ("timestamp with time zone", "timestamp without time zone", "2026-01-01T00:00:00"),
+        ("interval", "uuid", "3b241101-e2bb-4255-8caf-4136c566a962"),
     ],
 )
-def test_other_type_is_refused_and_nothing_changes(loaded, stream, found, wanted, value):
-    loaded.run(*_one(stream, {"id": "integer", "v": found}))
-    with pytest.raises(UserError, match=f"column 'v'.*{_escaped(found)}.*{_escaped(wanted)}"):
-        loaded.run(*_one(stream, {"id": "integer", "v": wanted, "w": "text"}, id=2, v=value))
-    columns = loaded.query(
-        "select count(*) from pg_attribute where attrelid = 'raw.a'::regclass and attname = 'w'"
+def test_f24_other_type_gets_a_new_column(loaded, stream, caplog, found, wanted, value):
+    old = {"text": "x", "integer": 5, "interval": "1 day"}.get(found)
+    loaded.run(*_one(stream, {"id": "integer", "v": found}, id=1, v=old))
+    loaded.run(*_one(stream, {"id": "integer", "v": found}, id=2, v=old))
+    loaded.run(*_one(stream, {"id": "integer", "v": wanted}, id=2, v=value))
+    columns = (
+        "select format_type(atttypid, atttypmod) from pg_attribute "
+        "where attrelid = 'raw.a'::regclass and attname in ('v', 'v__v2') order by attname"
     )
-    assert columns == [(0,)]
+    assert loaded.query(columns) == [(found,), (wanted,)]
+    rows = loaded.query("select id, v is not null, v__v2 is not null from raw.a order by id")
+    assert rows == [(1, old is not None, False), (2, False, True)]
+    assert changes(loaded)[2] == [f"column v is now {wanted}: its values go to v__v2"]
+    assert "its values go to v__v2" in caplog.text
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [("bigint", "integer"), ("text", "numeric")])
+def test_f24_a_narrower_type_goes_on_in_the_wider_column(loaded, stream, wide, narrow):
+    loaded.run(*_one(stream, {"id": "integer", "v": wide}, id=1, v=1))
+    loaded.run(*_one(stream, {"id": "integer", "v": narrow}, id=2, v=2))
+    assert loaded.query("select v::text from raw.a order by id") == [("1",), ("2",)]
+    assert changes(loaded)[1] == []
+
+
+@pytest.mark.parametrize("narrow", ["smallint", "bigint", "numeric(9,2)", "numeric"])
+def test_f24_numbers_widen_to_text(loaded, stream, narrow):
+    loaded.run(*_one(stream, {"id": "integer", "v": narrow}, id=1, v=12))
+    loaded.run(*_one(stream, {"id": "integer", "v": "text"}, id=2, v="x"))
+    assert loaded.query("select split_part(v, '.', 1) from raw.a order by id") == [("12",), ("x",)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "types", "refused"),
+    [
+        ("add_columns", {"w": "text"}, False),
+        ("add_columns", {"v": "bigint"}, True),
+        ("add_columns", {"v": "text[]"}, True),
+        ("block", {"w": "text"}, True),
+        ("block", {}, False),
+    ],
+)
+def test_f24_mode_of_drift(loaded, stream, mode, types, refused):
+    loaded.run(*_one(stream, {"id": "integer", "v": "integer"}, id=1, v=1))
+    again = _one(stream, {"id": "integer", "v": "integer", **types}, id=2)
+    if not refused:
+        loaded.run(*again, schema_drift=mode)
+        return
+    with pytest.raises(UserError, match=rf"'schema_drift' is '{mode}'[^\n]*$"):
+        loaded.run(*again, schema_drift=mode)
+    assert loaded.query("select id from raw.a") == [(1,)]
+
+
+def test_other_type_of_a_key_is_refused(loaded, stream):
+    loaded.run(*_one(stream, {"id": "integer"}, id=1))
+    with pytest.raises(UserError, match="column of the key"):
+        loaded.run(*_one(stream, {"id": "uuid"}))
 
 
 def test_other_key_is_refused(loaded, stream):
@@ -111,13 +156,34 @@ def test_other_key_is_refused(loaded, stream):
         loaded.run(other.schema(), other.record(id=1, v=2))
 
 
-def test_dropped_column_is_kept_and_not_overwritten(loaded, stream):
-    """Failure 18: merge only the columns present."""
+def test_dropped_column_is_kept_and_null_from_then_on(loaded, stream):
     loaded.run(*_one(stream, {"id": "integer", "v": "text", "w": "text"}, id=1, v="x", w="old"))
+    loaded.run(*_one(stream, {"id": "integer", "v": "text", "w": "text"}, id=2, v="x", w="old"))
     loaded.run(*_one(stream, {"id": "integer", "v": "text"}, id=1, v="y"))
-    loaded.run(*_one(stream, {"id": "integer", "v": "text"}, id=2, v="z"))
+    loaded.run(*_one(stream, {"id": "integer", "v": "text"}, id=2, v="x"))
     rows = loaded.query("select id, v, w from raw.a order by id")
-    assert rows == [(1, "y", "old"), (2, "z", None)]
+    assert rows == [(1, "y", None), (2, "x", "old")]
+
+
+def test_columns_that_someone_added_do_not_stop_a_merge(loaded, stream):
+    a = stream("public-a", {"id": "integer", "v": "integer"})
+    loaded.run(a.schema(), a.record(id=1, v=1))
+    loaded.execute(
+        "alter table raw.a add column twice integer generated always as (v * 2) stored, "
+        "add column note text not null default 'n'"
+    )
+    loaded.run(a.schema(), a.record(id=1, v=2), a.record(id=2, v=3))
+    assert loaded.query("select twice, note from raw.a order by id") == [(4, "n"), (6, "n")]
+
+
+def test_more_columns_than_postgresql_has_are_refused_in_one_line(loaded, stream):
+    a = stream("public-a", {"id": "integer", **{f"c{n}": "boolean" for n in range(1593)}})
+    with pytest.raises(UserError, match=r"1601 columns with the 7 of the loader[^\n]*$"):
+        loaded.run(a.schema(), a.record(id=1))
+    a.types.pop("c0")
+    loaded.run(a.schema(), a.record(id=1, c1=True))
+    loaded.run(a.schema(), a.record(id=1, c1=False))
+    assert loaded.query("select c1 from raw.a") == [(False,)]
 
 
 def test_schema_that_changes_within_a_run(loaded, stream, state_of, tmp_path):

@@ -200,7 +200,7 @@ def test_reader_that_holds_a_view_only_delays(narrow, stream, start):
         process.end_input()
         narrow.wait_until_blocked()
         assert narrow.query(locked) == [("staging.top",)]
-        process.wait_for_log("trying again")
+        process.wait_for_log("the next is in")
         assert narrow.query("select id from staging.top") == [(1,)]
     status, _, _ = process.finish()
     assert status == 0

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from columnar_singer.errors import UserError
+from columnar_singer.drift import Destination
 from pyiceberg.io.pyarrow import pyarrow_to_schema
-from pyiceberg.schema import Schema
 from pyiceberg.types import (
     DecimalType,
     DoubleType,
@@ -17,44 +15,14 @@ from pyiceberg.types import (
     IcebergType,
     IntegerType,
     LongType,
-    NestedField,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyiceberg.table.update.schema import UpdateSchema
-
-
-@dataclass(frozen=True)
-class ColumnChange:
-    """One change that a table needs.
-
-    Attributes:
-        column: The column as it shall be.
-        existing: The column as it is, None if it is to be added.
-    """
-
-    column: NestedField
-    existing: NestedField | None
-
-    def __str__(self) -> str:
-        """Tell the change in the words of the load log."""
-        name, wanted = self.column.name, self.column.field_type
-        if self.existing is None:
-            return f"added column {name} {wanted}"
-        if self.existing.field_type != wanted:
-            return f"widened column {name} from {self.existing.field_type} to {wanted}"
-        return f"described column {name}"
-
-    def apply(self, update: UpdateSchema) -> None:
-        """Add the change to a schema update."""
-        # A path, because a name alone is taken apart at its dots.
-        path, column = (self.column.name,), self.column
-        if self.existing is None:
-            update.add_column(path, column.field_type, doc=column.doc)
-        else:
-            update.update_column(path, field_type=column.field_type, doc=column.doc)
+    from columnar_singer.drift import Drift
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
 
 
 def lake_name(table_name: str) -> str:
@@ -85,52 +53,63 @@ def lake_schema(columns: Mapping[str, pa.DataType], comments: Mapping[str, str])
     return pyarrow_to_schema(pa.schema(fields))
 
 
-def plan_changes(table_name: str, existing: Schema, wanted: Schema) -> list[ColumnChange]:
-    """Compare a table with what it shall be.
+def types_of(schema: Schema) -> dict[str, IcebergType]:
+    """Give the type of each column, in order."""
+    return {column.name: column.field_type for column in schema.fields}
 
-    Args:
-        table_name: For the message.
-        existing: Schema of the table.
-        wanted: Schema that the stream's rows need.
 
-    Returns:
-        Columns to add, widen or describe. A column that is no longer wanted stays, its new rows
-        are NULL there.
+def is_wider(wanted: IcebergType, found: IcebergType) -> bool:
+    """Tell whether Iceberg can change a column to a type that holds all its values.
 
-    Raises:
-        UserError: A column changed to a type that Iceberg cannot widen its type to
-            (https://iceberg.apache.org/spec/#schema-evolution).
+    https://iceberg.apache.org/spec/#schema-evolution
     """
-    columns = {column.name: column for column in existing.fields}
-    changes = []
-    for column in wanted.fields:
-        found = columns.get(column.name)
-        if found is None:
-            changes.append(ColumnChange(column, None))
-        elif found.field_type != column.field_type:
-            if not _is_widening(found.field_type, column.field_type):
-                message = (
-                    f"column '{column.name}' of {table_name} is {found.field_type} in the lake "
-                    f"and {column.field_type} in the stream; a column can go from int to long, "
-                    "from float to double and to a decimal of more digits and the same scale; "
-                    "rename the column with a stream map, or drop the table and load it anew"
-                )
-                raise UserError(message)
-            changes.append(ColumnChange(column, found))
-        elif column.doc and column.doc != found.doc:
-            changes.append(ColumnChange(column, found))
-    return changes
-
-
-def _is_widening(existing: IcebergType, wanted: IcebergType) -> bool:
     # Not pyiceberg's `promote`: that of 0.12 lets the scale of a decimal change.
-    match existing, wanted:
+    match found, wanted:
         case (IntegerType(), LongType()) | (FloatType(), DoubleType()):
             return True
         case DecimalType(), DecimalType():
-            return existing.scale == wanted.scale and existing.precision < wanted.precision
+            return found.scale == wanted.scale and found.precision < wanted.precision
         case _:
             return False
+
+
+LAKE: Destination[IcebergType] = Destination(is_wider)
+"""The rules of `drift` for Iceberg. Names differ by case there, as in PostgreSQL."""
+
+
+NOTHING_WIDENS: Destination[IcebergType] = Destination(lambda _wanted, _found: False)
+"""The rules for plain Parquet: engines compare the columns of each partition with the table's."""
+
+
+def change_columns(table: Table, drift: Drift[IcebergType], comments: Mapping[str, str]) -> None:
+    """Add and widen columns, and describe them as the stream does.
+
+    Args:
+        table: The table.
+        drift: What is to be changed.
+        comments: Description of each column of the stream that has one.
+    """
+    described = {
+        drift.written[name]: comment for name, comment in comments.items() if name in drift.written
+    }
+    found = {column.name: column for column in table.schema().fields}
+    new_comments = {
+        name: comment
+        for name, comment in described.items()
+        if name in found and found[name].doc != comment
+    }
+    if not (drift.added or drift.widened or new_comments):
+        return
+    with table.update_schema() as update:
+        # Paths, because a name alone is taken apart at its dots.
+        for name, field_type in drift.added.items():
+            update.add_column((name,), field_type, doc=described.get(name))
+        for name in {**drift.widened, **new_comments}:
+            update.update_column(
+                (name,),
+                field_type=drift.widened.get(name),
+                doc=described.get(name),
+            )
 
 
 def _field_metadata(number: int, comment: str | None) -> dict[str, str]:

@@ -33,6 +33,14 @@ _PERMISSIONS = {
 }
 _KEY_ERRORS = {"INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_SIGNATURE"}
 _NETWORK_ERRORS = {"NETWORK_CONNECTION", "REQUEST_TIMEOUT"}
+_PASSING_S3_ERRORS = {
+    *_NETWORK_ERRORS,
+    "SLOW_DOWN",
+    "SERVICE_UNAVAILABLE",
+    "INTERNAL_FAILURE",
+    "THROTTLING",
+}
+_PASSING_BOTO_ERRORS = {"EndpointConnectionError", "ConnectionClosedError", "ReadTimeoutError"}
 
 
 @contextmanager
@@ -60,11 +68,36 @@ def lake_errors(settings: LakeSettings, doing: str) -> Iterator[None]:
         raise
 
 
+def passes(error: Exception) -> bool:
+    """Tell whether an error of catalog or S3 may be gone in a few seconds."""
+    if isinstance(error, OSError) and (found := _AWS_ERROR.search(str(error))):
+        return found["code"] in _PASSING_S3_ERRORS
+    if type(error).__module__.startswith("botocore"):
+        return type(error).__name__ in _PASSING_BOTO_ERRORS
+    if type(error).__module__.startswith("sqlalchemy"):
+        return type(error).__name__ == "OperationalError"
+    from pyiceberg import exceptions as iceberg
+    from requests import ConnectionError as NoConnection
+    from requests import Timeout
+
+    return isinstance(
+        error,
+        NoConnection
+        | Timeout
+        | iceberg.ServerError
+        | iceberg.ServiceUnavailableError
+        | iceberg.TooManyRequestsError
+        | iceberg.CommitStateUnknownException,
+    )
+
+
 def _explain(error: Exception, settings: LakeSettings) -> UserError | None:
     if isinstance(error, OSError) and (found := _AWS_ERROR.search(str(error))):
         return _explain_s3(str(error), found, settings)
     if type(error).__module__.startswith("botocore"):
         return _explain_boto(error, settings)
+    if type(error).__module__.startswith("sqlalchemy") or isinstance(error, ModuleNotFoundError):
+        return _explain_sql(error, settings)
     if type(error).__module__.startswith("requests"):
         return _explain_http(error, settings)
     return _explain_catalog(error, settings)
@@ -111,11 +144,11 @@ def _explain_http(error: Exception, settings: LakeSettings) -> UserError:
 
     if isinstance(error, NoConnection | Timeout):
         return DestinationLostError(
-            f"no answer from the catalog at {settings.catalog_uri}; check the setting "
+            f"no answer from the catalog at {settings.shown_catalog}; check the setting "
             "'catalog_uri' and that the catalog runs"
         )
     return DestinationLostError(
-        f"no catalog can be asked at {settings.catalog_uri!r} ({type(error).__name__}); the "
+        f"no catalog can be asked at {settings.shown_catalog!r} ({type(error).__name__}); the "
         "setting 'catalog_uri' must be an address such as http://host:port"
     )
 
@@ -139,10 +172,27 @@ def _explain_boto(error: Exception, settings: LakeSettings) -> UserError:
     return UserError(f"{where} failed ({text}); run again")
 
 
+def _explain_sql(error: Exception, settings: LakeSettings) -> UserError | None:
+    """Explain what SQLAlchemy, which only catalogs of the type `sql` use, raised."""
+    if settings.catalog_type != "sql":
+        return None
+    if isinstance(error, ModuleNotFoundError):
+        return DestinationLostError(
+            f"catalog_type 'sql' at {settings.shown_catalog} needs {error.name}; "
+            "pip install 'target-s3[sql]'"
+        )
+    # The rest is the statement and where to read about SQLAlchemy.
+    text = " ".join(str(error).partition("\n[SQL")[0].partition("\n(Background")[0].split())
+    return DestinationLostError(
+        f"the database of the catalog, {settings.shown_catalog}, failed ({text}); check the "
+        "setting 'catalog_uri' and that the database runs"
+    )
+
+
 def _explain_catalog(error: Exception, settings: LakeSettings) -> UserError | None:
     from pyiceberg import exceptions as iceberg
 
-    where = f"the catalog at {settings.catalog_uri or 'AWS Glue'}"
+    where = f"the catalog at {settings.shown_catalog}"
     text = " ".join(str(error).split())
     match error:
         case iceberg.OAuthError() | iceberg.UnauthorizedError():
@@ -168,7 +218,8 @@ def _explain_catalog(error: Exception, settings: LakeSettings) -> UserError | No
             )
         case iceberg.NotInstalledError():
             return DestinationLostError(
-                "catalog_type 'glue' needs boto3; pip install 'target-s3[glue]'"
+                f"catalog_type {settings.catalog_type!r} needs more than is installed; "
+                f"pip install 'target-s3[{settings.catalog_type}]'"
             )
         case _:
             return None

@@ -1,61 +1,84 @@
-"""The lake: its catalog, its tables, appends to them and its load log."""
+"""The lake: its catalog, its tables, appends to them, its load log and its quarantine."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from columnar_singer import load_log
+from columnar_singer import load_log, quarantine
 from columnar_singer.destination import CREATED_TABLE
-from columnar_singer.errors import UserError
-from pyiceberg.catalog import load_catalog
-from pyiceberg.exceptions import (
-    CommitFailedException,
-    NoSuchNamespaceError,
-    NoSuchTableError,
-    ValidationException,
-)
-from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
-from pyiceberg.table import ALWAYS_TRUE
+from columnar_singer.drift import ALLOW, plan_drift
+from columnar_singer.errors import UserError, one_line
+from columnar_singer.retry import retry
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
-from target_s3.columns import lake_schema, plan_changes
-from target_s3.errors import lake_errors
-from target_s3.staging import COMPRESSION, TARGET_FILE_BYTES, StagedFiles
+from target_s3 import catalog
+from target_s3.columns import LAKE, NOTHING_WIDENS, change_columns, lake_schema, types_of
+from target_s3.errors import lake_errors, passes
+from target_s3.layout import Layout
+from target_s3.lease import TABLE_NAME as LEASE_TABLE_NAME
+from target_s3.lease import TABLE_PROPERTIES as LEASE_TABLE_PROPERTIES
+from target_s3.lease import Leases
+from target_s3.orphans import sweep_orphans, swept_now
+from target_s3.parquet import COMPRESSION
+from target_s3.reading import scan
+from target_s3.staging import StagedFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Mapping
 
+    from columnar_singer.drift import Drift
     from columnar_singer.load_log import LoadLogRow
-    from pyiceberg.catalog import Catalog
-    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
-    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
+    from pyiceberg.types import IcebergType
 
     from target_s3.settings import LakeSettings
 
 TABLE_PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": COMPRESSION,
-    "write.target-file-size-bytes": str(TARGET_FILE_BYTES),
     # A commit every few minutes would leave thousands of metadata files and manifests a month.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
     "commit.manifest-merge.enabled": "true",
-    # About half a minute in all, for a compaction that commits at the same time.
-    "commit.retry.num-retries": "10",
-    "commit.retry.max-wait-ms": "5000",
 }
 """Properties of a new table, https://iceberg.apache.org/docs/latest/configuration/."""
 
 SUMMARY_PREFIX = "load_log."
 """Before the columns of the load log in a snapshot's summary."""
 
+_LEASE_COLUMNS = {"unused": pa.string()}
+"""A table must have one; the leases stand in its snapshots."""
 
-class UnknownOutcomeError(UserError):
-    """The catalog gave no answer to a commit, which may or may not be in the table."""
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stream needs of its table.
+
+    Attributes:
+        columns: Arrow type of each column, in order, metadata included.
+        comments: Description of each column that has one.
+        fixed: Columns of the key and of the metadata.
+        layout: Partitions, order and properties.
+        drift_mode: Setting `schema_drift`.
+    """
+
+    columns: Mapping[str, pa.DataType]
+    comments: Mapping[str, str] = field(default_factory=dict)
+    fixed: Collection[str] = ()
+    layout: Layout = field(default_factory=Layout)
+    drift_mode: str = ALLOW
 
 
 class Lake:
@@ -63,62 +86,81 @@ class Lake:
 
     Attributes:
         settings: Where it is.
+        leases: Who loads which table.
     """
 
-    def __init__(self, settings: LakeSettings) -> None:
+    def __init__(self, settings: LakeSettings, run_id: str) -> None:
         """Connect to the catalog and open the load log.
 
         Args:
             settings: Where the lake is.
+            run_id: Goes into names of files.
 
         Raises:
             UserError: It cannot be reached or refuses.
         """
         self.settings = settings
-        # Sinks may be drained in parallel; the load log is one table for all of them.
-        self._load_log_lock = threading.Lock()
-        where = settings.catalog_uri or settings.catalog_type
+        self._run_id = run_id
+        # Sinks may be drained in parallel; these tables are one for all of them.
+        self._own_tables_lock = threading.Lock()
+        where = settings.shown_catalog
         with lake_errors(settings, f"connect to the catalog {where}"):
-            self._catalog: Catalog = load_catalog("lake", **settings.catalog_properties())
-        columns = {field.name: field.type for field in load_log.ARROW_SCHEMA}
-        schema = lake_schema(columns, load_log.COLUMN_COMMENTS)
-        self._load_log, _ = self.open_table(load_log.TABLE_NAME, schema)
+            self._catalog = catalog.connect(settings)
+        self._load_log, changes = self._open_own_table(
+            load_log.TABLE_NAME, load_log.ARROW_SCHEMA, load_log.COLUMN_COMMENTS
+        )
+        if CREATED_TABLE in changes:
+            # So that whoever reads it finds it, empty.
+            _ = self.quarantine
+        self.leases = Leases(self._open_lease_table, run_id, settings.lease_seconds)
+
+    @cached_property
+    def quarantine(self) -> Table:
+        """The table of values that the lake cannot hold."""
+        return self._open_own_table(
+            quarantine.TABLE_NAME, quarantine.ARROW_SCHEMA, quarantine.COLUMN_COMMENTS
+        )[0]
 
     def full_name(self, table_name: str) -> str:
         """Name a table for a person: `raw.strokes`."""
         return f"{self.settings.namespace}.{table_name}"
 
-    def open_table(self, table_name: str, schema: Schema) -> tuple[Table, list[str]]:
-        """Make a table or change it so that rows of a schema fit.
+    def find_table(self, table_name: str) -> Table | None:
+        """Give a table of the namespace, None if it is not there."""
+        with lake_errors(self.settings, f"open {self.full_name(table_name)}"):
+            return self._load(table_name)
+
+    def open_table(self, table_name: str, wanted: Wanted) -> tuple[Table, Drift[IcebergType]]:
+        """Make a table or change it so that rows fit.
 
         Args:
             table_name: Name of the table in the namespace.
-            schema: What the rows need.
+            wanted: What the rows need.
 
         Returns:
-            The table, and what was done to it, in words.
+            The table, and which of its columns are written and what was changed.
 
         Raises:
-            UserError: The catalog refuses, or a column changed its type beyond widening.
+            UserError: The catalog refuses, or the settings do not allow the change.
         """
-        with lake_errors(self.settings, f"open {self.full_name(table_name)}"):
-            identifier = (self.settings.namespace, table_name)
-            try:
-                table = self._catalog.load_table(identifier)
-            except NoSuchTableError:
-                return self._create_table(identifier, schema), [CREATED_TABLE]
-            if not table.spec().is_unpartitioned():
-                message = (
-                    f"{self.full_name(table_name)} is partitioned by {table.spec()}; target-s3 "
-                    "writes tables without partitions only: load into another namespace"
-                )
-                raise UserError(message)
-            changes = plan_changes(self.full_name(table_name), table.schema(), schema)
-            if changes:
-                with table.update_schema() as update:
-                    for change in changes:
-                        change.apply(update)
-            return table, [str(change) for change in changes]
+        full_name = self.full_name(table_name)
+        schema = lake_schema(wanted.columns, wanted.comments)
+        with lake_errors(self.settings, f"open {full_name}"):
+            table = self._load(table_name)
+            drift = plan_drift(
+                full_name,
+                types_of(schema),
+                types_of(table.schema()) if table else None,
+                NOTHING_WIDENS if self.settings.is_hive else LAKE,
+                mode=wanted.drift_mode,
+                fixed=wanted.fixed,
+            )
+            if table is None:
+                properties = {**TABLE_PROPERTIES, **swept_now()}
+                return self._create(table_name, wanted, drift, properties), drift
+            change_columns(table, drift, wanted.comments)
+            drift.changes.extend(wanted.layout.apply(table, drift.written))
+            return table, drift
 
     def drop(self, table: Table) -> None:
         """Drop a table that this run made and nobody has written to."""
@@ -143,23 +185,39 @@ class Lake:
             if value is not None
         }
         with lake_errors(self.settings, f"append to {'.'.join(table.name())}"):
-            _append(table, files, summary)
+            if self.settings.is_hive:
+                self._catalog.register_partitions(table, files)  # type: ignore[attr-defined]
+            catalog.append(table, files, summary)
 
-    def write_load_log(self, rows: list[LoadLogRow], run_id: str) -> None:
+    def append_to_quarantine(self, files: list[DataFile]) -> None:
+        """Make rows of the quarantine visible; errors as for `append`."""
+        with self._own_tables_lock, lake_errors(self.settings, "write the quarantine"):
+            catalog.append(self.quarantine, files, {})
+
+    def sweep_orphans(self, table: Table) -> None:
+        """Delete files that killed runs left in a table's place; what fails is told and left."""
+        try:
+            deleted = sweep_orphans(table, timedelta(hours=self.settings.orphan_file_hours))
+        except Exception as error:
+            logger.warning("Orphan files of %s stay: %s", table.name()[-1], one_line(error))
+            return
+        if deleted:
+            logger.info("%s: %d orphan files deleted", table.name()[-1], deleted)
+
+    def write_load_log(self, rows: list[LoadLogRow]) -> None:
         """Append rows to the load log.
 
         Args:
             rows: The rows, complete.
-            run_id: For the name of the file.
 
         Raises:
             UserError: The catalog or S3 refuse.
         """
-        with self._load_log_lock, lake_errors(self.settings, "write the load log"):
-            staged = StagedFiles(self._load_log, run_id)
+        with self._own_tables_lock, lake_errors(self.settings, "write the load log"):
+            staged = StagedFiles(self._load_log, self._run_id)
             staged.write(load_log.to_arrow(rows))
             staged.close()
-            _append(self._load_log, staged.files, {})
+            catalog.append(self._load_log, staged.files, {})
 
     def last_sequence(self, table: Table, stream: str) -> int | None:
         """Give the greatest `_sdc_sequence` in a table.
@@ -174,85 +232,106 @@ class Lake:
         """
         if table.current_snapshot() is None:
             return None
-        summaries = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
-        name = f"{SUMMARY_PREFIX}sequence_to"
-        numbers = [
-            int(summary.additional_properties[name])
-            for summary in summaries
-            if name in summary.additional_properties
-        ]
+        numbers = summaries(table, "sequence_to")
         if numbers:
-            return max(numbers)
-        with self._load_log_lock, lake_errors(self.settings, "read the load log"):
+            return max(int(number) for number in numbers)
+        with self._own_tables_lock, lake_errors(self.settings, "read the load log"):
             self._load_log.refresh()
             rows = pa.concat_tables(scan(self._load_log, ["stream", "sequence_to"]))
         of_stream = rows.filter(pc.equal(rows["stream"], stream))
         greatest: int | None = pc.max(of_stream["sequence_to"]).as_py()
         return greatest
 
-    def _create_table(self, identifier: tuple[str, str], schema: Schema) -> Table:
-        try:
-            return self._catalog.create_table_if_not_exists(
-                identifier, schema, properties=TABLE_PROPERTIES
+    def _open_own_table(
+        self, name: str, schema: pa.Schema, comments: Mapping[str, str]
+    ) -> tuple[Table, list[str]]:
+        columns = {each.name: each.type for each in schema}
+        table, drift = self.open_table(name, Wanted(columns, comments, fixed=list(columns)))
+        return table, drift.changes
+
+    def _open_lease_table(self) -> Table:
+        with lake_errors(self.settings, f"open {self.full_name(LEASE_TABLE_NAME)}"):
+            return self._load(LEASE_TABLE_NAME) or self._create(
+                LEASE_TABLE_NAME, Wanted(_LEASE_COLUMNS), None, LEASE_TABLE_PROPERTIES
             )
+
+    def _load(self, table_name: str) -> Table | None:
+        try:
+            return self._ask(
+                lambda: self._catalog.load_table((self.settings.namespace, table_name))
+            )
+        except NoSuchTableError:
+            return None
+
+    def _create(
+        self,
+        table_name: str,
+        wanted: Wanted,
+        drift: Drift[IcebergType] | None,
+        properties: Mapping[str, str],
+    ) -> Table:
+        identifier = (self.settings.namespace, table_name)
+        schema = lake_schema(wanted.columns, wanted.comments)
+        written = drift.written if drift else {}
+        spec = wanted.layout.spec(schema, written)
+        order = wanted.layout.sort_order(schema, written)
+
+        def create() -> Table:
+            return self._catalog.create_table_if_not_exists(
+                identifier,
+                schema,
+                partition_spec=spec,
+                sort_order=order,
+                properties={
+                    **properties,
+                    # For whoever compacts the table.
+                    "write.target-file-size-bytes": str(wanted.layout.file_bytes),
+                    **wanted.layout.properties,
+                },
+            )
+
+        try:
+            return self._ask(create)
         except NoSuchNamespaceError:
             # Only now: whoever may not make a namespace can still use one that is there.
             self._catalog.create_namespace_if_not_exists(identifier[0])
-            return self._catalog.create_table_if_not_exists(
-                identifier, schema, properties=TABLE_PROPERTIES
-            )
+            return self._ask(create)
+
+    def _ask(self, action: Callable[[], Result]) -> Result:
+        return retry(action, what="ask the catalog", passes=passes)
 
 
-def scan(
-    table: Table, columns: list[str], row_filter: str | BooleanExpression = ALWAYS_TRUE
-) -> Iterator[pa.Table]:
-    """Read columns of a table's current snapshot.
+def summaries(table: Table, column: str) -> list[str]:
+    """Give a column of the load log from the snapshots of a table, as far as these are there."""
+    name = SUMMARY_PREFIX + column
+    found = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
+    return [
+        summary.additional_properties[name]
+        for summary in found
+        if name in summary.additional_properties
+    ]
 
-    One file after the other: pyiceberg's own readers keep all of them in memory.
+
+def refuse_older_read(table: Table, row: LoadLogRow) -> None:
+    """Refuse rows that were read from the source before rows that are committed already.
+
+    A lease does not prevent it: a run may read the source, wait for another run to begin and end,
+    and only then take the lease. Its old versions would count as the newest.
 
     Args:
-        table: The table.
-        columns: Names of the columns.
-        row_filter: Which rows; all by default.
+        table: The stream's table, as it is now.
+        row: Of the load log, for the commit to be made.
 
-    Yields:
-        Rows with the columns in the order given; at least one table, be it empty.
+    Raises:
+        UserError: A later read has been committed.
     """
-    plan = table.scan(row_filter=row_filter, selected_fields=tuple(columns))
-    projection = plan.projection()
-    reader = ArrowScan(table.metadata, table.io, projection, plan.row_filter)
-    schema = schema_to_pyarrow(projection, include_field_ids=False)
-    yield schema.empty_table().select(columns)
-    for task in plan.plan_files():
-        for batch in reader.to_record_batches([task]):
-            yield pa.Table.from_batches([batch]).cast(schema).select(columns)
-
-
-def _append(table: Table, files: list[DataFile], summary: dict[str, str]) -> None:
-    transaction = table.transaction()
-    append = transaction.update_snapshot(snapshot_properties=summary).merge_append()
-    for file in files:
-        append.append_data_file(file)
-    append.commit()
-    try:
-        # Follows a concurrent commit by itself, as often as the table's properties say.
-        transaction.commit_transaction()
-    except (CommitFailedException, ValidationException):
-        raise
-    except Exception as error:
-        if not _has_snapshot(table, append.snapshot_id):
-            message = (
-                f"the catalog gave no clear answer to a commit to {'.'.join(table.name())} "
-                f"({type(error).__name__}), which may or may not have been made; run again: rows "
-                "that come twice do no harm"
-            )
-            raise UnknownOutcomeError(message) from error
-
-
-def _has_snapshot(table: Table, snapshot_id: int) -> bool:
-    try:
-        table.refresh()
-    # The first error is the one to tell.
-    except Exception:
-        return False
-    return table.snapshot_by_id(snapshot_id) is not None
+    if row.source_time is None:
+        return
+    mine = row.source_time.isoformat()
+    times = summaries(table, "source_time")
+    if times and max(times) > mine:
+        message = (
+            f"its rows were read from the source at {mine}, and table '{row.table_name}' has rows "
+            f"read at {max(times)} already, from another run; nothing is committed: run again"
+        )
+        raise UserError(message)

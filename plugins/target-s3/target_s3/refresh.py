@@ -1,4 +1,4 @@
-"""A stream that was sent anew as a whole: what of it the lake does not have yet."""
+"""Streams sent as a whole: what of their rows, or of their keys, the lake does not know yet."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from columnar_singer.metadata import DELETED_AT, SEQUENCE, SYNC_STARTED_AT, add_metadata
 
-from target_s3.lake import scan
-from target_s3.versions import (
-    gone_keys,
-    is_changed,
-    match_versions,
-    newest_versions,
-    replaced_sequences,
-)
+from target_s3.reading import scan
+from target_s3.rejected import ODD_TEXT, with_odd_text
+from target_s3.spill import KeySpill
+from target_s3.versions import gone_keys, is_changed, match_versions, newest_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from pyiceberg.table import Table
 
+    from target_s3.rejected import Rejected
     from target_s3.staging import StagedFiles
 
-COMPARE_BYTES = 128 * 1024 * 1024
-"""Rows sent, as Arrow, that are compared with the lake at once; each time reads its table once."""
+KEY_BYTES = 48
+"""About what a key and its version take, for the number of parts they are divided into."""
+
+_IS_SENT = "_is_sent"
 
 
 @dataclass(frozen=True)
@@ -50,35 +49,83 @@ class Refresh:
     next_sequence: int
     sync_started_at: int
 
-    def write(self, sent: StagedFiles, kept: StagedFiles) -> int:
+    def write(self, sent: StagedFiles, rejected: Rejected, kept: StagedFiles) -> int:
         """Write what is to be appended: rows that are new or changed, and tombstones.
+
+        Both sides are divided by key on local disk, so that memory does not grow with them.
 
         Args:
             sent: All rows that were sent and are not committed.
+            rejected: Their values that go into the quarantine; those of the other rows are dropped.
             kept: Where to write.
 
         Returns:
             The number of tombstones, which are numbered from `next_sequence` on.
         """
-        # Only the key: the version before has the other values.
-        names = [*self.keys, SEQUENCE, DELETED_AT]
-        in_lake = newest_versions(scan(self.table, names), self.keys)
-        newest_sent = newest_versions(sent.read(names), self.keys)
-        matched = match_versions(in_lake, newest_sent, self.keys)
-        for rows in _chunks(sent.read()):
-            replaced = self._lake_rows(replaced_sequences(rows, matched))
-            kept.write(rows.filter(is_changed(rows, replaced, matched, self.columns)))
-        gone = gone_keys(matched, self.keys, self.first_sequence)
-        kept.write(self._tombstones(gone))
-        rows_deleted: int = gone.num_rows
+        sent_texts = rejected.texts()
+        lake_texts = rejected.texts_in_lake(self.table.name()[-1])
+        columns = [*self.columns, SEQUENCE, DELETED_AT]
+        row_bytes = sent.arrow_bytes // max(1, sent.rows) or KEY_BYTES
+        spill = KeySpill(self.keys, row_bytes * (sent.rows + table_rows(self.table)))
+        try:
+            for rows in sent.read():
+                spill.add(_marked(with_odd_text(rows, sent_texts), is_sent=True))
+                schema = rows.schema
+            for rows in scan(self.table, columns):
+                conformed = with_odd_text(_conform(rows, schema), lake_texts)
+                spill.add(_marked(conformed, is_sent=False))
+            rows_deleted, odd = 0, [pa.array([], pa.int64())]
+            for part in spill.parts():
+                deleted, odd_kept = self._write_part(part, kept, rows_deleted)
+                rows_deleted += deleted
+                odd.append(odd_kept)
+        finally:
+            spill.close()
+        rejected.keep_only(pa.concat_arrays(odd))
         return rows_deleted
 
     def write_empty(self, kept: StagedFiles) -> int:
         """Write that a stream without key has no rows any more: one tombstone without values."""
-        kept.write(self._tombstones(pa.table({name: pa.nulls(1) for name in self.columns})))
+        kept.write(self._tombstones(pa.table({name: pa.nulls(1) for name in self.columns}), 0))
         return 1
 
-    def _tombstones(self, rows: pa.Table) -> pa.Table:
+    def write_gone(self, sent: KeySpill, kept: StagedFiles) -> int:
+        """Write tombstones for the keys that are alive in the lake and were not sent.
+
+        Args:
+            sent: The keys sent, of `sent_keys`.
+            kept: Where to write.
+
+        Returns:
+            Their number; they are numbered from `next_sequence` on.
+        """
+        for rows in scan(self.table, [*self.keys, SEQUENCE, DELETED_AT]):
+            sent.add(_marked(rows, is_sent=False))
+        rows_deleted = 0
+        for part in sent.parts():
+            lake, keys = (newest_versions([each], self.keys) for each in _sides(part))
+            gone = gone_keys(match_versions(lake, keys, self.keys), self.keys, None)
+            kept.write(self._tombstones(gone, rows_deleted))
+            rows_deleted += gone.num_rows
+        return rows_deleted
+
+    def _write_part(
+        self, part: pa.Table, kept: StagedFiles, numbers_used: int
+    ) -> tuple[int, pa.Array]:
+        lake, sent = _sides(part)
+        names = [*self.keys, SEQUENCE, DELETED_AT]
+        newest_in_lake = newest_versions([lake.select(names)], self.keys)
+        newest_sent = newest_versions([sent.select(names)], self.keys)
+        matched = match_versions(newest_in_lake, newest_sent, self.keys)
+        changed = sent.filter(is_changed(sent, lake, matched, [*self.columns, ODD_TEXT]))
+        kept.write(changed)
+        gone = gone_keys(matched, self.keys, self.first_sequence)
+        kept.write(self._tombstones(gone, numbers_used))
+        is_odd = pc.is_valid(changed[ODD_TEXT])
+        return gone.num_rows, changed.filter(is_odd)[SEQUENCE].combine_chunks()
+
+    def _tombstones(self, rows: pa.Table, numbers_used: int) -> pa.Table:
+        # Only the key: the version before has the other values.
         now = datetime.now(tz=UTC)
         deleted_at = pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), rows.num_rows)
         return add_metadata(
@@ -86,20 +133,22 @@ class Refresh:
             extracted_at=now,
             received_at=now,
             batched_at=now,
-            sequence=self.next_sequence,
+            sequence=self.next_sequence + numbers_used,
             table_version=None,
             sync_started_at=self.sync_started_at,
         )
 
-    def _lake_rows(self, sequences: pa.Array) -> pa.Table:
-        bounds = pc.min_max(sequences).as_py()
-        # Skips the files that have none of them; none lies between 0 and -1.
-        low, high = bounds["min"] or 0, bounds["max"] or -1
-        between = f"{SEQUENCE} >= {low} and {SEQUENCE} <= {high}"
-        return pa.concat_tables(
-            part.filter(pc.is_in(part[SEQUENCE], value_set=sequences))
-            for part in scan(self.table, [*self.columns, SEQUENCE], between)
-        )
+
+def table_rows(table: Table) -> int:
+    """Give the number of rows of a table's current snapshot, 0 if it does not say."""
+    snapshot = table.current_snapshot()
+    summary = snapshot.summary if snapshot else None
+    return int(summary.additional_properties.get("total-records", 0)) if summary else 0
+
+
+def sent_keys(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Give what `Refresh.write_gone` has to know of rows that hold nothing but keys."""
+    return _marked(rows.select([*keys, SEQUENCE, DELETED_AT]), is_sent=True)
 
 
 def has_live_rows(table: Table, keys: Sequence[str]) -> bool:
@@ -111,22 +160,40 @@ def has_live_rows(table: Table, keys: Sequence[str]) -> bool:
     """
     if table.current_snapshot() is None:
         return False
-    names = [*(keys or [SYNC_STARTED_AT]), SEQUENCE, DELETED_AT]
-    if keys:
-        newest = newest_versions(scan(table, names), keys)
-    else:
-        rows = pa.concat_tables(scan(table, names))
-        latest = pc.max(rows[SYNC_STARTED_AT])
-        newest = rows.filter(pc.equal(rows[SYNC_STARTED_AT], latest))
-    return bool(newest[DELETED_AT].null_count)
+    if not keys:
+        return _has_live_rows_in_latest_run(table)
+    spill = KeySpill(keys, KEY_BYTES * table_rows(table))
+    try:
+        for rows in scan(table, [*keys, SEQUENCE, DELETED_AT]):
+            spill.add(rows)
+        return any(newest_versions([part], keys)[DELETED_AT].null_count for part in spill.parts())
+    finally:
+        spill.close()
 
 
-def _chunks(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    waiting: list[pa.Table] = []
-    for part in parts:
-        waiting.append(part)
-        if sum(each.nbytes for each in waiting) >= COMPARE_BYTES:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+def _has_live_rows_in_latest_run(table: Table) -> bool:
+    live: dict[int, bool] = {}
+    for rows in scan(table, [SYNC_STARTED_AT, DELETED_AT]):
+        for run in pc.unique(rows[SYNC_STARTED_AT]).to_pylist():
+            of_run = rows.filter(pc.equal(rows[SYNC_STARTED_AT], run))
+            live[run] = live.get(run, False) or bool(of_run[DELETED_AT].null_count)
+    return live[max(live)] if live else False
+
+
+def _marked(rows: pa.Table, *, is_sent: bool) -> pa.Table:
+    return rows.append_column(_IS_SENT, pa.repeat(pa.scalar(is_sent), rows.num_rows))
+
+
+def _sides(part: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Divide rows of `_marked` into the lake's and those sent."""
+    lake = part.filter(pc.invert(part[_IS_SENT])).drop_columns([_IS_SENT])
+    return lake, part.filter(part[_IS_SENT]).drop_columns([_IS_SENT])
+
+
+def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give rows the columns of a schema; those they lack are metadata that nobody compares."""
+    columns = [
+        rows[field.name] if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +13,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_NAMESPACE = "raw"
-CATALOG_TYPES = ("rest", "glue")
+DEFAULT_LEASE_SECONDS = 60
+DEFAULT_ORPHAN_FILE_HOURS = 72
+CATALOG_TYPES = ("rest", "glue", "sql")
+TABLE_FORMATS = ("iceberg", "parquet")
+
+_ADDRESSES = {"rest": "http://host:port", "sql": "postgresql+psycopg://user@host/database"}
 
 LAKE_SETTINGS: tuple[th.Property[Any], ...] = (
     th.Property(
         "catalog_type",
         th.StringType(allowed_values=list(CATALOG_TYPES)),
         default="rest",
-        description="Kind of Iceberg catalog: an Iceberg REST catalog, or the AWS Glue catalog "
-        "(install `target-s3[glue]`).",
+        description="Kind of Iceberg catalog: an Iceberg REST catalog, the AWS Glue catalog "
+        "(install `target-s3[glue]`), or tables of an SQL database (install `target-s3[sql]`).",
+    ),
+    th.Property(
+        "table_format",
+        th.StringType(allowed_values=list(TABLE_FORMATS)),
+        default="iceberg",
+        description="`iceberg`, or `parquet`: plain Parquet files in Hive partitions, registered "
+        "in Glue (catalog_type `glue`).",
     ),
     th.Property(
         "catalog_uri",
         th.StringType,
+        secret=True,
         description="Address of the catalog, `http://host:port`. Required for `rest`; for `glue` "
-        "only where the Glue API is not that of the region.",
+        "only where the Glue API is not that of the region. For `sql` the database, "
+        "`postgresql+psycopg://user:password@host/database` or `sqlite:////path/to/file`.",
     ),
     th.Property(
         "warehouse",
@@ -65,6 +80,20 @@ LAKE_SETTINGS: tuple[th.Property[Any], ...] = (
         description="Secret of the access key.",
     ),
     th.Property("aws_region", th.StringType, description="AWS region of bucket and catalog."),
+    th.Property(
+        "lease_seconds",
+        th.NumberType(minimum=1),
+        default=DEFAULT_LEASE_SECONDS,
+        description="A run that was killed keeps its tables from other runs for so long; a run "
+        "that is alive renews its lease three times as often.",
+    ),
+    th.Property(
+        "orphan_file_hours",
+        th.NumberType(minimum=0),
+        default=DEFAULT_ORPHAN_FILE_HOURS,
+        description="A data file that no snapshot names is deleted when it is so old; longer than "
+        "any run takes. Each table is looked through at most once a day.",
+    ),
 )
 """Settings of the lake, to be put into the target's `PropertiesList`."""
 
@@ -75,13 +104,16 @@ class LakeSettings:
 
     warehouse: str
     catalog_type: str = "rest"
-    catalog_uri: str | None = None
+    table_format: str = "iceberg"
+    catalog_uri: str | None = field(default=None, repr=False)
     namespace: str = DEFAULT_NAMESPACE
     catalog_credential: str | None = field(default=None, repr=False)
     s3_endpoint_url: str | None = None
     aws_access_key_id: str | None = field(default=None, repr=False)
     aws_secret_access_key: str | None = field(default=None, repr=False)
     aws_region: str | None = None
+    lease_seconds: float = DEFAULT_LEASE_SECONDS
+    orphan_file_hours: float = DEFAULT_ORPHAN_FILE_HOURS
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LakeSettings:
@@ -99,6 +131,7 @@ class LakeSettings:
         lake = cls(
             warehouse=config["warehouse"],
             catalog_type=config.get("catalog_type") or "rest",
+            table_format=config.get("table_format") or "iceberg",
             catalog_uri=config.get("catalog_uri"),
             namespace=config.get("namespace") or DEFAULT_NAMESPACE,
             catalog_credential=config.get("catalog_credential"),
@@ -106,11 +139,19 @@ class LakeSettings:
             aws_access_key_id=config.get("aws_access_key_id"),
             aws_secret_access_key=config.get("aws_secret_access_key"),
             aws_region=config.get("aws_region"),
+            lease_seconds=config.get("lease_seconds", DEFAULT_LEASE_SECONDS),
+            orphan_file_hours=config.get("orphan_file_hours", DEFAULT_ORPHAN_FILE_HOURS),
         )
-        if lake.catalog_type == "rest" and not lake.catalog_uri:
+        if lake.catalog_type in _ADDRESSES and not lake.catalog_uri:
             message = (
-                "no value for the setting 'catalog_uri', which catalog_type 'rest' needs; set it "
-                "to the catalog's address, http://host:port"
+                f"no value for the setting 'catalog_uri', which catalog_type {lake.catalog_type!r} "
+                f"needs; set it to the catalog's address, {_ADDRESSES[lake.catalog_type]}"
+            )
+            raise UserError(message)
+        if lake.is_hive and lake.catalog_type != "glue":
+            message = (
+                f"table_format 'parquet' needs catalog_type 'glue', not {lake.catalog_type!r}; set "
+                "catalog_type to 'glue', or table_format to 'iceberg'"
             )
             raise UserError(message)
         if bool(lake.aws_access_key_id) != bool(lake.aws_secret_access_key):
@@ -120,6 +161,18 @@ class LakeSettings:
             )
             raise UserError(message)
         return lake
+
+    @property
+    def is_hive(self) -> bool:
+        """Whether tables are plain Parquet."""
+        return self.table_format == "parquet"
+
+    @property
+    def shown_catalog(self) -> str:
+        """Name the catalog for a person, without a password."""
+        if self.catalog_uri is None:
+            return self.catalog_type
+        return re.sub(r"(?<=://)([^/@:]*):.*@", r"\1@", self.catalog_uri)
 
     def catalog_properties(self) -> dict[str, str]:
         """Give the properties pyiceberg connects with.
@@ -138,6 +191,8 @@ class LakeSettings:
         }
         if self.catalog_type == "glue":
             properties["glue.endpoint"] = self.catalog_uri
+        elif self.catalog_type == "sql":
+            properties["uri"] = self.catalog_uri
         else:
             properties["uri"] = self.catalog_uri
             properties["credential"] = self.catalog_credential

@@ -177,3 +177,9 @@ class Reader:
 def reader(lake: Any) -> Reader:
     """Reads the namespace that the target writes to."""
     return Reader(lake.catalog(), lake.settings["namespace"])
+
+
+@pytest.fixture
+def make_reader() -> type[Reader]:
+    """Makes readers of other catalogs."""
+    return Reader

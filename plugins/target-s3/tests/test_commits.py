@@ -17,7 +17,8 @@ from columnar_singer.load_log import LoadLogRow
 from pyarrow.fs import FileSelector
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import CommitStateUnknownException, NoSuchTableError
-from target_s3.lake import Lake, _append
+from target_s3 import catalog
+from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
 from target_s3.staging import StagedFiles
 
@@ -104,8 +105,8 @@ def test_rows_arrive_in_bounded_memory_as_several_files_of_one_commit(
     run, reader, players, monkeypatch
 ):
     monkeypatch.setattr("target_s3.staging.ROW_GROUP_BYTES", 1)
-    monkeypatch.setattr("target_s3.staging.TARGET_FILE_BYTES", 1)
-    monkeypatch.setattr("target_s3.refresh.COMPARE_BYTES", 1)
+    monkeypatch.setattr("target_s3.layout._MB", 0)
+    monkeypatch.setattr("target_s3.spill.PART_BYTES", 1)
     rows = [{"id": number, "name": f"player {number}"} for number in range(10)]
     batch = players.batch(rows, rows_per_file=2)
     run([players.schema(), batch, players.activate(), players.state(rows_read=10)])
@@ -181,12 +182,12 @@ def test_25_a_stream_that_fails_leaves_the_others_committed(run, reader, players
     other = replace(players, stream="public-clubs", properties=dict(players.properties))
     other.schema(value="text")
     run([other.schema(), players.states({"public-clubs": {"at": 1}})])
-    other.schema(value="date")
+    other.schema(id="date")
     outcome = run(
         [
             players.states({"public-players": {"at": 1}, "public-clubs": {"at": 1}}),
             other.schema(),
-            other.batch([{**ANN, "value": None}]),
+            other.batch([{"id": None, "name": None, "value": None}]),
             players.schema(),
             players.batch([ANN]),
             players.states({"public-players": {"at": 2}, "public-clubs": {"at": 2}}),
@@ -212,7 +213,7 @@ def test_25_a_commit_that_fails_leaves_neither_rows_nor_files(run, reader, playe
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr("target_s3.lake._append", refuse)
+        patch.setattr("target_s3.catalog.append", refuse)
         outcome = run([players.schema(), players.batch([ANN]), players.state(at=1)])
     assert "s3:PutObject" in str(outcome.error)
     assert outcome.states == []
@@ -248,6 +249,7 @@ def test_a_commit_without_an_answer_is_looked_up(run, reader, players, monkeypat
 
     files_before = len(_data_files(reader.table("players")))
     with monkeypatch.context() as patch:
+        patch.setattr("columnar_singer.retry.time.sleep", lambda _: None)
         patch.setattr(RestCatalog, "commit_table", lose_answer)
         outcome = run([players.schema(), players.batch([BOB]), players.state(at=1)])
     assert len(_data_files(reader.table("players"))) == files_before + 1, "never deleted"
@@ -270,16 +272,16 @@ def test_28_a_commit_follows_a_concurrent_one(run, reader, players):
     staged.write(rows)
     files = staged.close()
     theirs.append(rows)
-    _append(mine, files, {})
+    catalog.append(mine, files, {})
     assert len(reader.rows("players")) == 3
 
 
 def test_28_streams_may_be_committed_in_parallel(run, settings, players, reader):
     run([players.schema(), players.state()])
-    lakes = [Lake(LakeSettings.from_config(settings)) for _ in range(2)]
+    lakes = [Lake(LakeSettings.from_config(settings), "run") for _ in range(2)]
     row = LoadLogRow(**reader.load_log()[0])
     threads = [
-        threading.Thread(target=lake.write_load_log, args=([row], "run"))
+        threading.Thread(target=lake.write_load_log, args=([row],))
         for lake in lakes
         for _ in range(3)
     ]
@@ -307,3 +309,40 @@ def test_a_table_that_is_gone_is_not_begun_in_the_middle(run, reader, players):
     run([players.schema(), players.batch([ANN, BOB]), players.state(position_to="2")])
     assert go_on().error is None
     assert len(reader.rows("players", "id")) == 3
+
+
+def test_f08_orphan_files_are_swept_once_a_day_and_only_old_ones_of_ours(
+    run, start, reader, players
+):
+    run([players.schema(), players.batch([ANN]), players.state()])
+    process = start(batch_size_rows=1)
+    _send(process, players.schema(), players.batch([BOB]))
+    _wait_for_log(process, "1 rows staged")
+    table = reader.table("players")
+    old, foreign = (f"{table.location()}/data/{name}.parquet" for name in ("x", "y"))
+    orphan = old.replace("x.parquet", "run-0123456789ab-00000.parquet")
+    for path in (orphan, foreign):
+        with table.io.new_output(path).create() as stream:
+            stream.write(b"left by a killed run")
+    process.kill()
+    process.wait()
+
+    def left():
+        return {path.rpartition("/")[2] for path in _data_files(reader.table("players"))}
+
+    run([players.schema(), players.batch([CAT]), players.state()], orphan_file_hours=0)
+    assert "run-0123456789ab-00000.parquet" in left(), "the table was looked through today"
+    with table.transaction() as transaction:
+        transaction.set_properties({"target-s3.orphans-swept-at": "2026-01-01T00:00:00+00:00"})
+    run([players.schema(), players.batch([CAT]), players.state()])
+    assert "run-0123456789ab-00000.parquet" in left(), "it is young"
+    with table.refresh().transaction() as transaction:
+        transaction.set_properties({"target-s3.orphans-swept-at": "2026-01-01T00:00:00+00:00"})
+    run([players.schema(), players.batch([BOB]), players.state()], orphan_file_hours=0)
+    assert left() == {"y.parquet"} | {
+        path.rpartition("/")[2]
+        for path in reader.table("players").inspect.files()["file_path"].to_pylist()
+    }
+    assert reader.rows("players", "name") == [("Ann",), ("Cat",), ("Cat",), ("Bob",)]
+    swept_at = reader.table("players").properties["target-s3.orphans-swept-at"]
+    assert swept_at > "2026-01-02"

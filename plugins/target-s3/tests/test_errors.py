@@ -62,7 +62,10 @@ def test_38_the_command_line_fails_with_one_line(settings, messages, tmp_path, w
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_38_a_wrong_setting_is_named_and_no_secret_told(run, caplog, messages, wrong, words):
+def test_38_a_wrong_setting_is_named_and_no_secret_told(
+    run, caplog, messages, monkeypatch, wrong, words
+):
+    monkeypatch.setattr("target_s3.catalog.S3_ATTEMPTS", 1)
     caplog.set_level("DEBUG")
     outcome = run(messages, **wrong)
     assert outcome.states == []
@@ -102,7 +105,7 @@ def test_no_right_to_write_names_bucket_action_and_right(run, reader, messages, 
     run([messages[0], messages[-1]])  # the table is there
     line = str(run(messages, s3_endpoint_url=denying_endpoint).error)
     bucket = reader.table("players").location().split("/")[2]
-    for word in (f"bucket '{bucket}'", "players/data/", "grant s3:PutObject", "Upload"):
+    for word in (f"bucket '{bucket}'", "grant s3:PutObject", "Upload"):
         assert word in line
     assert reader.rows("players") == []
     assert [row["rows_committed"] for row in reader.load_log()] == [0]

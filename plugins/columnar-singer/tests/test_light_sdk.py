@@ -1,0 +1,62 @@
+"""A console script starts without what it does not use, and nothing else notices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_LEFT_OUT = ["requests", "urllib3", "joblib", "upath", "fsspec", "jsonpath_ng", "backoff"]
+
+
+def run(code: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_what_is_left_out_is_not_imported_and_can_be_afterwards():
+    code = f"""
+import sys
+from columnar_singer.light_sdk import import_sdk
+import_sdk()
+import columnar_singer.target
+print([name for name in {_LEFT_OUT} if name in sys.modules])
+import requests, joblib
+assert issubclass(requests.ConnectionError, OSError) and joblib.Parallel
+"""
+    assert run(code) == "[]\n"
+
+
+def test_what_is_left_out_says_so_when_it_is_used():
+    code = """
+from columnar_singer.light_sdk import import_sdk
+import_sdk()
+from singer_sdk import target_base
+try:
+    target_base.Parallel()
+except NotImplementedError as error:
+    print(error)
+"""
+    assert run(code) == "Parallel is left out by columnar_singer.light_sdk\n"
+
+
+def test_sdk_that_is_there_already_is_left_alone():
+    code = """
+import singer_sdk.target_base, joblib
+from columnar_singer.light_sdk import import_sdk
+import_sdk()
+assert singer_sdk.target_base.Parallel is joblib.Parallel
+"""
+    run(code)
+
+
+@pytest.mark.parametrize("plugin", ["tap_postgres", "target_postgres", "target_s3"])
+def test_console_script_tells_about_itself(plugin):
+    about = subprocess.run(
+        [sys.executable, "-m", plugin, "--about"], capture_output=True, text=True, check=True
+    )
+    assert "Supported Python Versions" in about.stdout

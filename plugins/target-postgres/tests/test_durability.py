@@ -1,0 +1,120 @@
+"""A second run, a broken connection, a lost answer: nothing is lost, doubled or half-visible."""
+
+from __future__ import annotations
+
+import signal
+
+import psycopg
+import pytest
+from columnar_singer.errors import UserError
+from target_postgres import lease
+
+from tests.faults.proxy import TcpProxy
+
+A = {"id": "integer", "name": "text"}
+NEW = {"v": "new"}
+
+
+@pytest.fixture
+def proxy(loaded):
+    with TcpProxy(loaded.config["port"]) as proxy:
+        loaded.settings["port"] = proxy.port
+        yield proxy
+
+
+def test_f27_a_second_run_is_refused_and_told_who_loads(
+    loaded, stream, state_of, tmp_path, start, monkeypatch
+):
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 1)
+    a, b = stream("public-a", A), stream("public-b", A)
+    first = start()
+    first.send(a.schema(), a.batch(tmp_path, [{"id": 1, "name": "x"}]))
+    first.wait_for_log("rows staged")
+    with pytest.raises(UserError, match=r"'target-postgres' from 127.0.0.1, connected since \d{4}"):
+        loaded.run(a.schema(), a.record(id=2, name="y"), b.schema(), b.record(id=1, name="z"))
+    assert loaded.query("select id from raw.b") == [(1,)]
+    first.send(state_of(a=NEW))
+    assert first.finish()[0] == 0
+    assert loaded.query("select id from raw.a") == [(1,)]
+    loaded.run(a.schema(), a.record(id=2, name="y"))
+
+
+def test_f27_the_lease_of_a_killed_run_is_free(loaded, stream, tmp_path, start):
+    a = stream("public-a", A)
+    first = start()
+    first.send(a.schema(), a.batch(tmp_path, [{"id": 1, "name": "x"}]))
+    first.wait_for_log("rows staged")
+    first.signal(signal.SIGKILL)
+    first.finish()
+    loaded.run(a.schema(), a.record(id=2, name="y"))
+    assert loaded.query("select id from raw.a") == [(2,)]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["merged", "new"])
+def test_f05_commit_whose_answer_is_lost_is_recognised(
+    loaded, stream, state_of, tmp_path, proxy, is_there
+):
+    a = stream("public-a", A)
+    if is_there:
+        loaded.run(a.schema(), a.record(id=0, name="x"))
+    proxy.lose_answer(b"COMMIT")
+    if is_there:
+        # The first is that of the statement that brings the rows into the temporary table.
+        proxy.lose_answer(b"COMMIT")
+    batch = a.batch(tmp_path, [{"id": 1, "name": "x"}])
+    try:
+        states = loaded.run(a.schema(), batch, state_of(a=NEW))
+    except UserError:
+        states = loaded.states
+    there = loaded.query("select to_regclass('raw.a') is not null")[0][0] and loaded.query(
+        "select count(*) from raw.a where id = 1"
+    ) == [(1,)]
+    assert there == (states == [{"bookmarks": {"public-a": NEW}}])
+
+
+def test_f25_a_stream_with_nothing_staged_survives_a_lost_connection(
+    loaded, stream, state_of, tmp_path, proxy, start
+):
+    """What the other had staged went with the connection."""
+    a, b, c = stream("public-a", A), stream("public-b", A), stream("public-c", A)
+    loaded.run(*(each.schema() for each in (a, b, c)))
+    row = [{"id": 1, "name": "x"}]
+    process = start()
+    process.send(state_of(a={}, b={}, c={}), a.schema(), a.batch(tmp_path, row))
+    process.send(state_of(a=NEW, b={}, c={}))
+    process.wait_for_log("rows committed")
+    process.send(b.schema(), b.batch(tmp_path, row))
+    process.wait_for_log("public-b: 1 rows staged")
+    proxy.cut()
+    process.send(c.schema(), c.batch(tmp_path, row), state_of(a=NEW, b=NEW, c=NEW))
+    status, states, log = process.finish()
+    assert (status, states[-1]["bookmarks"]) == (
+        1,
+        {"public-a": NEW, "public-b": {}, "public-c": NEW},
+    )
+    assert "1 of 3 streams failed: stream 'public-b': the connection was lost" in log
+    assert loaded.query("select id from raw.b union all select id from raw.c") == [(1,)]
+
+
+@pytest.mark.parametrize("ids", [[1, 2, 1, 3, 2, 1], [1, 2, 3]])
+def test_new_table_has_the_newest_version_of_each_row(loaded, stream, state_of, tmp_path, ids):
+    a = stream("public-a", A)
+    rows = [{"id": number, "name": str(age)} for age, number in enumerate(ids)]
+    loaded.run(a.schema(), a.batch(tmp_path, rows), state_of(a=NEW))
+    newest = {number: str(age) for age, number in enumerate(ids)}
+    assert dict(loaded.query("select id, name from raw.a")) == newest
+    assert loaded.log("rows_read, rows_committed") == [(len(ids), len(newest))]
+    defaults = "select count(*) from pg_attrdef where adrelid = 'raw.a'::regclass"
+    assert loaded.query(defaults) == [(0,)]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        loaded.execute("insert into raw.a (id) values (1)")
+
+
+def test_many_new_tables_at_once(loaded, stream):
+    """Each that is filled in its own transaction takes a connection: no more than a few do."""
+    streams = [stream(f"public-t{number}", A) for number in range(8)]
+    messages = [each.schema() for each in streams]
+    messages += [each.record(id=n, name="x") for n in range(2) for each in streams]
+    loaded.run(*messages, batch_size_rows=1)
+    for number in range(8):
+        assert loaded.query(f"select count(*) from raw.t{number}") == [(2,)]
