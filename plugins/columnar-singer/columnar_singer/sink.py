@@ -12,6 +12,12 @@ from singer_sdk.sinks import Sink
 
 from columnar_singer import batch_files, load_log, metadata, quarantine
 from columnar_singer.batch_tables import read_tables
+from columnar_singer.completeness import (
+    check_begins_at_the_beginning,
+    check_keys,
+    check_rows,
+    empty_refresh,
+)
 from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
@@ -266,44 +272,7 @@ class ColumnarSink(Sink, StreamDestination):
                 has some; or it goes on from a position while the table is gone.
         """
         self.flush()
-        if self.keys_only and facts.rows_read is None:
-            message = (
-                "the tap does not say how many keys it read ('rows_read' in the bookmark), so "
-                "that nobody knows whether all arrived; nothing is marked deleted"
-            )
-            raise UserError(message)
-        if (self._has_batch_rows or self.keys_only) and facts.rows_read not in {
-            None,
-            self._staged_rows,
-        }:
-            message = (
-                f"the tap read {facts.rows_read} rows, {self._staged_rows} arrived; nothing of "
-                "them is committed; run it again"
-            )
-            raise UserError(message)
-        if (
-            self._is_full_refresh
-            and not self.rows_since_schema
-            and not self._allow_empty_refresh
-            and self.has_live_rows()
-        ):
-            message = (
-                f"the tap sent the whole stream anew and it has no rows, table "
-                f"'{self.table_name}' has some; if the source is truly empty set "
-                "'allow_empty_full_refresh' to true"
-            )
-            raise UserError(message)
-        if (
-            CREATED_TABLE in self.schema_changes
-            and facts.position_from is not None
-            and not self._is_full_refresh
-        ):
-            message = (
-                f"table '{self.table_name}' is not there, and the state says that the source was "
-                f"read up to {facts.position_from}; to load the stream whole, remove its bookmark "
-                "from the state"
-            )
-            raise UserError(message)
+        self._check(facts)
         next_sequence = self._sequence()
         row = self.log_row(
             facts,
@@ -367,6 +336,18 @@ class ColumnarSink(Sink, StreamDestination):
         self.flush()
 
     # Details
+
+    def _check(self, facts: StreamFacts) -> None:
+        """Refuse a commit of what is not known to be all there is to commit."""
+        if self.keys_only:
+            check_keys(facts)
+        if self._has_batch_rows or self.keys_only:
+            check_rows(facts, self._staged_rows)
+        if self._is_full_refresh:
+            if not (self.rows_since_schema or self._allow_empty_refresh) and self.has_live_rows():
+                raise empty_refresh(self.table_name)
+        elif CREATED_TABLE in self.schema_changes:
+            check_begins_at_the_beginning(facts, self.table_name)
 
     @property
     def _is_full_refresh(self) -> bool:
