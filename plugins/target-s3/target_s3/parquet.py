@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 COMPRESSION = "zstd"
-MAX_BYTES_ON_THE_WAY = 32 * 1024 * 1024
+MAX_BYTES_ON_THE_WAY = 16 * 1024 * 1024
 """Written bytes of a file that wait in memory for S3 to take them."""
 
 _SAMPLE_ROWS = 16 * 1024
