@@ -146,7 +146,11 @@ class ColumnarSink(Sink, StreamDestination):
         self.take(RecordLine("RECORD", self.stream_name, as_json(record)))
 
     def process_batch_files(self, encoding: BaseBatchFileEncoding, files: Sequence[str]) -> None:
-        """Stage the rows of a BATCH message's files; they are deleted once committed."""
+        """Stage the rows of a BATCH message's files, and delete each when its rows are staged.
+
+        The tap waits for that before it writes more. What is staged and not committed is lost with
+        the run, and so it is with the files or without.
+        """
         self.flush()
         self._batch_files += files
         batch_files.check_encoding({"format": encoding.format, "compression": encoding.compression})
@@ -170,6 +174,8 @@ class ColumnarSink(Sink, StreamDestination):
                     collected, rows = [], 0
             if collected:
                 self._stage_batches(collected, received_at)
+            batch_files.delete_batch_file(url)
+            self._batch_files.remove(url)
 
     def activate_version(self, new_version: int) -> None:
         """Note that the rows received so far are all there are in the source.
@@ -322,7 +328,6 @@ class ColumnarSink(Sink, StreamDestination):
         self._has_batch_rows = False
         self._version_is_active = False
         self.schema_changes = []
-        self.delete_batch_files()
         return result
 
     def log_row(
