@@ -23,7 +23,7 @@ from tests.faults.schedule import Victim
 from tests.faults.tables import SourceTable
 from tests.pipe import postgres_settings
 
-TAP = "tap_postgres.tap"
+TAP = "tap_postgres"
 HANG_SECONDS = 180.0
 """A run that takes longer hangs."""
 
@@ -149,7 +149,7 @@ class Pipe:
     Attributes:
         name: For people.
         directory: For config, catalog, state, batch files and logs.
-        target: Module that has the target's `main`.
+        target: The target's module.
         tap_config: As the tap takes it.
         target_config: As the target takes it.
     """
@@ -222,7 +222,7 @@ class Pipe:
         self, module: str, arguments: Sequence[str], log: Any, stdin: Any
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-c", f"from {module} import main; main()", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=self.directory,
             stdin=stdin,
             stdout=subprocess.PIPE,
@@ -266,7 +266,7 @@ def to_database(source: str, database: str, directory: Path, rows_per_file: int)
     return Pipe(
         "database",
         directory,
-        "target_postgres.target",
+        "target_postgres",
         tap_config(source, directory, rows_per_file),
         {
             **postgres_settings(database),
@@ -282,7 +282,7 @@ def to_lake(source: str, lake: Mapping[str, Any], directory: Path, rows_per_file
     return Pipe(
         "lake",
         directory,
-        "target_s3.target",
+        "target_s3",
         tap_config(source, directory, rows_per_file),
         {**lake, "batch_size_rows": rows_per_file, "allow_empty_full_refresh": True},
     )

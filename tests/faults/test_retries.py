@@ -68,6 +68,7 @@ class LakePipe:
             assert versions.num_rows == rows.total(), f"{table.name}: a version came twice"
 
 
+_FIRST_REQUESTS = 8
 _COMMIT = rb"^POST \S*/namespaces/\S+/tables/\S+ "
 
 
@@ -106,7 +107,7 @@ def test_connections_to_the_lake_are_reset_again_and_again(through: LakePipe, se
 
 @pytest.mark.parametrize("server", ["s3", "catalog"])
 def test_a_server_of_the_lake_restarts(through: LakePipe, server: str) -> None:
-    """It refuses connections for two seconds, from the first request on."""
+    """It refuses connections for two seconds, in the midst of the work."""
     proxy: HttpProxy = getattr(through, server)
     with _down_for(proxy, seconds=2):
         outcome = through.run()
@@ -197,11 +198,11 @@ class _now_and_then(threading.Thread):  # noqa: N801
 
 
 class _down_for(_now_and_then):  # noqa: N801
-    """Takes a server down at its first request, for so many seconds."""
+    """Takes a server down after its first requests, for so many seconds."""
 
     def __init__(self, proxy: HttpProxy, *, seconds: float) -> None:
         def restart() -> bool:
-            if not proxy.requests:
+            if len(proxy.requests) < _FIRST_REQUESTS:
                 return False
             proxy.refuse()
             threading.Event().wait(seconds)

@@ -25,7 +25,6 @@ from tap_postgres.faults import SnapshotLostError, passes
 from tap_postgres.position import (
     Candidate,
     Position,
-    Value,
     is_time,
     next_ordered_value,
     next_time_value,
@@ -209,7 +208,7 @@ class PostgresStream(Stream):
         snapshot = self._tap.snapshot
         with session.released(snapshot.connection):
             if self._tap.settings.reconcile:
-                bookmark = _facts(snapshot, self._send(snapshot, columns, None))
+                bookmark = snapshot.facts(self._send(snapshot, columns, None))
             elif key is None:
                 bookmark = self._sync_full_table(snapshot, columns)
             elif self._tap.settings.backfill is not None:
@@ -285,14 +284,14 @@ class PostgresStream(Stream):
         new = self._next_position(snapshot, position, key)
         return {
             **new.to_bookmark(key.name),
-            **_facts(snapshot, rows_read, position.value, new.value),
+            **snapshot.facts(rows_read, position.value, new.value),
         }
 
     def _sync_again(
         self, snapshot: Snapshot, columns: list[Column], key: Column, backfill: Backfill
     ) -> dict[str, Any]:
         rows_read = self._send(snapshot, columns, backfill.condition(key))
-        return backfill.bookmark(self.stream_state, _facts(snapshot, rows_read))
+        return backfill.bookmark(self.stream_state, snapshot.facts(rows_read))
 
     def _unread(self, snapshot: Snapshot, position: Position, key: Column) -> sql.Composable | None:
         unknown = position.unknown_of(self.table.relations)
@@ -341,7 +340,7 @@ class PostgresStream(Stream):
             self._stream_version = self._initialized_at
             rows_read = self._send(snapshot, columns, None)
             self._write_activate_version_message(self._stream_version)
-        return {"fingerprint": fingerprint, **_facts(snapshot, rows_read, previous, fingerprint)}
+        return {"fingerprint": fingerprint, **snapshot.facts(rows_read, previous, fingerprint)}
 
     def _fingerprint(self, snapshot: Snapshot, columns: list[Column]) -> str:
         row = snapshot.connection.execute(queries.fingerprint(self.table, columns)).fetchone()
@@ -363,18 +362,3 @@ class PostgresStream(Stream):
                 counter.increment(rows)
                 self._rows_sent += rows
         return self._rows_sent
-
-
-def _facts(
-    snapshot: Snapshot, rows_read: int, old: Value | None = None, new: Value | None = None
-) -> dict[str, Any]:
-    """What the load log says about this run of the stream."""
-    facts: dict[str, Any] = {
-        "source_time": snapshot.source_time.isoformat(),
-        "rows_read": rows_read,
-    }
-    if old is not None:
-        facts["position_from"] = str(old)
-    if new is not None:
-        facts["position_to"] = str(new)
-    return facts

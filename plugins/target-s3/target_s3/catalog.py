@@ -10,7 +10,7 @@ from pyarrow.fs import AwsStandardS3RetryStrategy
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-from target_s3.errors import passes
+from target_s3.errors import is_busy, passes
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -59,7 +59,11 @@ def connect(settings: LakeSettings) -> Catalog:
         from target_s3.hive import HiveCatalog
 
         return HiveCatalog("lake", **properties)
-    catalog = load_catalog("lake", **properties)
+    catalog = retry(
+        lambda: load_catalog("lake", **properties),
+        what="connect to the catalog",
+        passes=is_busy,
+    )
     if settings.catalog_type == "rest":
         _set_timeout(catalog)
     return catalog

@@ -91,6 +91,17 @@ def passes(error: Exception) -> bool:
     )
 
 
+def is_busy(error: Exception) -> bool:
+    """Tell whether a catalog that was not reached before is there and may soon answer.
+
+    One that refuses the connection, or that nobody knows, is rather a wrong setting.
+    """
+    from requests import ConnectionError as NoConnection
+
+    is_cut = isinstance(error, NoConnection) and "Connection aborted" in str(error)
+    return passes(error) and (is_cut or not isinstance(error, NoConnection))
+
+
 def _explain(error: Exception, settings: LakeSettings) -> UserError | None:
     if isinstance(error, OSError) and (found := _AWS_ERROR.search(str(error))):
         return _explain_s3(str(error), found, settings)

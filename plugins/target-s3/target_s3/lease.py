@@ -21,7 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from columnar_singer.errors import UserError
+from columnar_singer.retry import retry
 from pyiceberg.exceptions import CommitFailedException
+
+from target_s3.errors import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +182,9 @@ class Leases:
         def add(found: dict[str, Lease]) -> dict[str, Lease] | None:
             nonlocal other
             holder = found.get(name)
-            other = holder if holder and not holder.is_over(time.time()) else None
+            # One's own stands there if the commit was made and its answer lost.
+            is_free = holder is None or holder == mine or holder.is_over(time.time())
+            other = None if is_free else holder
             return None if other else {**found, name: mine}
 
         self._change(add)
@@ -215,11 +220,17 @@ class Leases:
         """Commit a change of the leases, anew as often as somebody else was faster.
 
         Args:
-            change: Gives the leases as they shall be, None to leave them.
+            change: Gives the leases as they shall be, None to leave them; made again if the
+                catalog did not answer, maybe on top of itself.
 
         Returns:
             The leases as they are now.
         """
+        return retry(lambda: self._try_to_change(change), what="change a lease", passes=passes)
+
+    def _try_to_change(
+        self, change: Callable[[dict[str, Lease]], dict[str, Lease] | None]
+    ) -> dict[str, Lease]:
         for _ in range(_MAX_CONFLICTS):
             # Opened anew each time: of two runs that make it at once, one made it in vain.
             table = self._open_table()

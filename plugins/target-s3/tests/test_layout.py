@@ -60,9 +60,8 @@ def _content(reader):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("part_bytes", [1, 2**24])
-def test_tables_are_partitioned(run, reader, sales, monkeypatch, partitions, count, part_bytes):
-    monkeypatch.setattr("target_s3.spill.PART_BYTES", part_bytes)
+def test_tables_are_partitioned(run, reader, sales, monkeypatch, partitions, count):
+    monkeypatch.setattr("target_s3.spill.PART_BYTES")
     monkeypatch.setattr("target_s3.partitions._PARTS", 4)
     rows = _rows(100)
     settings = {"partition_by": {"public-s*": partitions}}
