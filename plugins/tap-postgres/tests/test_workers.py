@@ -284,7 +284,7 @@ def test_f05_a_container_stop_leaves_neither_connection_nor_state(
     code = """
 import time
 from tap_postgres import chunks, sending
-from tap_postgres.tap import main
+from tap_postgres.__main__ import main
 
 chunks.CHUNK_BYTES = 200_000
 batches = sending.Selection.batches
