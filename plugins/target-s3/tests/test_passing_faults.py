@@ -70,6 +70,22 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(run, reader, players, p
     assert reader.snapshots("players") == 2
 
 
+def test_a_catalog_that_is_busy_at_the_start_is_asked_again(run, reader, players, proxies):
+    _, catalog = proxies
+    catalog.fail_next(2, status=503)
+    catalog.lose_answer(b"^GET ")
+    assert _load(run, players, [ANN], 1).error is None
+    assert reader.rows("players", "name") == [("Ann",)]
+
+
+def test_a_lease_whose_answer_is_lost_is_held_all_the_same(run, reader, players, proxies):
+    """Asked again, its own lease is no other run's."""
+    _, catalog = proxies
+    catalog.lose_answer(rb"^POST .*/tables/load_leases ", times=2)
+    assert _load(run, players, [ANN], 1).error is None
+    assert reader.rows("players", "name") == [("Ann",)]
+
+
 def test_a_fault_that_lasts_fails_at_once(run, players, proxies, monkeypatch):
     _, catalog = proxies
     _load(run, players, [ANN], 1)
