@@ -53,7 +53,9 @@ def test_f13_sequence_is_found_in_the_load_log_once_snapshots_have_expired(
 
 
 @pytest.mark.parametrize("rows_per_batch", [1, 50_000])
-def test_f04_a_row_that_is_gone_gets_a_tombstone_and_may_return(run, reader, players, rows_per_batch):
+def test_f04_a_row_that_is_gone_gets_a_tombstone_and_may_return(
+    run, reader, players, rows_per_batch
+):
     more = {"batch_size_rows": rows_per_batch}
     run(players.full_refresh([ANN, BOB, CAT]), **more)
     run(players.full_refresh([ANN, CAT]), **more)
