@@ -168,4 +168,6 @@ def main(arguments: List[str]) -> int:
 
 if __name__ == "__main__":
     os.environ.pop("VIRTUAL_ENV", None)  # uv would warn about, or take, the caller's environment
+    # Else each start in a fresh copy of the environment, as in a container, compiles it anew.
+    os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Our tap piped into one of our targets, as processes, without Meltano."""
+"""Our tap into one of our targets, as processes, without Meltano: first the one, then the other."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from urllib.parse import urlsplit
 
 from tap_postgres.tap import TapPostgres
 
-TARGETS = {"target-postgres": "target_postgres", "target-s3": "target_s3"}
+_COMMANDS = {
+    "tap-postgres": ["-m", "tap_postgres"],
+    "target-postgres": ["-m", "target_postgres"],
+    "target-s3": ["-m", "target_s3"],
+}
 
 
 @dataclass(frozen=True)
-class Piped:
-    """How a run ended: the tap's exit status, the target's, and what both wrote to stderr."""
+class Done:
+    """How a plugin ended: its exit status, what it wrote, and its log."""
 
-    tap_status: int
-    target_status: int
+    status: int
+    output: str
     log: str
-    state: dict[str, Any]
 
     @property
-    def succeeded(self) -> bool:
-        return self.tap_status == self.target_status == 0
+    def state(self) -> dict[str, Any]:
+        """The last STATE that a target wrote; empty if it wrote none."""
+        lines = self.output.splitlines()
+        return json.loads(lines[-1]) if lines else {}
 
 
 def postgres_settings(url: str) -> dict[str, Any]:
@@ -42,68 +47,59 @@ def postgres_settings(url: str) -> dict[str, Any]:
     }
 
 
+def extract(directory: Path, settings: dict[str, Any], state: dict[str, Any] | None = None) -> Done:
+    """Run the tap with all streams selected; its messages are the output.
+
+    Args:
+        directory: For the files of the run.
+        settings: Of tap-postgres; batch files are switched on.
+        state: That it begins with.
+    """
+    settings = {
+        "batch_config": {
+            "encoding": {"format": "arrow"},
+            "storage": {"root": (directory / "batches").as_uri()},
+        },
+        **settings,
+    }
+    catalog = TapPostgres(config=settings).catalog_dict
+    for entry in catalog["streams"]:
+        next(m for m in entry["metadata"] if not m["breadcrumb"])["metadata"]["selected"] = True
+    files = {"config": settings, "catalog": catalog, "state": state or {}}
+    for name, content in files.items():
+        (directory / f"{name}.json").write_text(json.dumps(content))
+    return _run("tap-postgres", *(f"--{name}={directory / name}.json" for name in files))
+
+
+def load(directory: Path, target: str, settings: dict[str, Any], messages: str) -> Done:
+    """Run a target on the messages of `extract`."""
+    config = directory / f"{target}.json"
+    config.write_text(json.dumps(settings))
+    return _run(target, f"--config={config}", messages=messages)
+
+
 def move(
     directory: Path,
     tap: dict[str, Any],
     target: str,
     target_settings: dict[str, Any],
     state: dict[str, Any] | None = None,
-) -> Piped:
-    """Run the tap into a target, all streams selected.
+) -> Done:
+    """Run the tap, and then a target on what it sent; both must end well."""
+    sent = extract(directory, tap, state)
+    assert sent.status == 0, sent.log[-3000:]
+    loaded = load(directory, target, target_settings, sent.output)
+    assert loaded.status == 0, loaded.log[-3000:]
+    return loaded
 
-    Args:
-        directory: For the files of the run.
-        tap: Settings of tap-postgres; batch files are switched on.
-        target: A key of TARGETS.
-        target_settings: The target's.
-        state: That the tap begins with.
-    """
-    tap = {
-        "batch_config": {
-            "encoding": {"format": "arrow"},
-            "storage": {"root": (directory / "batches").as_uri()},
-        },
-        **tap,
-    }
-    catalog = TapPostgres(config=tap).catalog_dict
-    for entry in catalog["streams"]:
-        next(m for m in entry["metadata"] if not m["breadcrumb"])["metadata"]["selected"] = True
-    files = {"tap": tap, "catalog": catalog, "state": state or {}, "target": target_settings}
-    for name, content in files.items():
-        (directory / f"{name}.json").write_text(json.dumps(content))
-    arguments = [f"--{name}={directory / name}.json" for name in ("catalog", "state")]
-    log = directory / "log.txt"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tap_postgres",
-                f"--config={directory / 'tap.json'}",
-                *arguments,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-        ) as reading,
-    ):
-        writing = subprocess.run(
-            [sys.executable, "-m", TARGETS[target], f"--config={directory / 'target.json'}"],
-            stdin=reading.stdout,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            text=True,
-            check=False,
-        )
-        assert reading.stdout is not None
-        reading.stdout.close()
-    states = writing.stdout.splitlines()
-    return Piped(
-        reading.returncode,
-        writing.returncode,
-        log.read_text(),
-        json.loads(states[-1]) if states else {},
+
+def _run(plugin: str, *arguments: str, messages: str = "") -> Done:
+    done = subprocess.run(
+        [sys.executable, *_COMMANDS[plugin], *arguments],
+        input=messages,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        text=True,
+        check=False,
     )
+    return Done(done.returncode, done.stdout, done.stderr)

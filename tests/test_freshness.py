@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.project import Project
 
 
-def test_rule_36_freshness_passes_after_a_run_and_fails_when_a_stream_is_late(
+def test_f36_freshness_passes_after_a_run_and_fails_when_a_stream_is_late(
     project: Project,
 ) -> None:
     assert project.meltano("run", "backend-to-db").returncode == 0

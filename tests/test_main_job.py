@@ -26,7 +26,7 @@ def test_first_run_makes_all_three_equal(project: Project) -> None:
     assert rows["strokes"] >= 200_000
 
 
-def test_rule_37_every_run_ends_with_a_table_of_streams_and_row_counts(project: Project) -> None:
+def test_f37_every_run_ends_with_a_table_of_streams_and_row_counts(project: Project) -> None:
     printed = (project.root / ".local" / "first-run.txt").read_text()
     assert "Run report" in printed
     for destination in ("dataengineering-db", "trackman-lake"):

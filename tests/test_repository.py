@@ -65,7 +65,7 @@ def test_what_the_readme_promises_is_in_the_makefile() -> None:
         assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
 
 
-def test_rule_39_built_packages_hold_neither_keys_nor_tests(tmp_path: Path) -> None:
+def test_f39_built_packages_hold_neither_keys_nor_tests(tmp_path: Path) -> None:
     constraint = f"--build-constraint={ROOT / 'plugins/requirements/build.txt'}"
     for package in sorted((ROOT / "plugins").glob("*/pyproject.toml")):
         name = tomllib.loads(package.read_text())["project"]["name"].replace("-", "_")

@@ -23,7 +23,7 @@ SECRETS = {
 }
 
 
-def test_rule_38_no_secret_in_any_file_log_or_process_list(project: Project) -> None:
+def test_f38_no_secret_in_any_file_log_or_process_list(project: Project) -> None:
     assert project.run("make", "down").returncode == 0
     seen: set[str] = set()
     over = threading.Event()

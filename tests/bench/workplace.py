@@ -64,7 +64,7 @@ class Workplace:
     @cached_property
     def s3(self) -> dict[str, str]:
         """Where the object store is and how to log in; the bucket for peers is made."""
-        import botocore.session  # type: ignore[import-untyped]
+        import botocore.session
 
         lake = self.servers.settings.lake
         client = botocore.session.get_session().create_client(

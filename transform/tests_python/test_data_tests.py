@@ -24,7 +24,7 @@ def stale(output: str) -> list[str]:
     ]
 
 
-def test_rule_36_a_quiet_table_is_fresh_as_long_as_runs_happen(loader: Loader, dbt: Dbt) -> None:
+def test_f36_a_quiet_table_is_fresh_as_long_as_runs_happen(loader: Loader, dbt: Dbt) -> None:
     loader.connection.execute("update raw.load_log set source_time = now() - interval '2 days', "
                               "committed_at = now() - interval '2 days'")  # fmt: skip
     loader.next_run()

@@ -48,7 +48,7 @@ def marts(loader: Loader, dbt: Dbt) -> list[str]:
 
 
 @pytest.mark.parametrize("options", [[], ["--full-refresh"]], ids=["build", "full refresh"])
-def test_rule_29_a_reader_never_finds_a_mart_missing_or_empty(
+def test_f29_a_reader_never_finds_a_mart_missing_or_empty(
     options: list[str], loader: Loader, dbt: Dbt, database: str, marts: list[str]
 ) -> None:
     loader.commit("strokes", "update raw.strokes set carry = carry + 1")
@@ -63,7 +63,7 @@ def test_rule_29_a_reader_never_finds_a_mart_missing_or_empty(
     assert reader.troubles == []
 
 
-def test_rule_29_a_build_waits_for_no_reader_and_drops_no_view(
+def test_f29_a_build_waits_for_no_reader_and_drops_no_view(
     loader: Loader, dbt: Dbt, database: str, marts: list[str]
 ) -> None:
     with psycopg.connect(database) as connection:

@@ -1,8 +1,8 @@
 """Files of a BATCH message: Arrow IPC streams on a disk that tap and target share.
 
-The tap writes a file, closes it, and only then names it in a BATCH message. The target reads it
-and deletes it once the commit that holds its rows is done. What a killed run leaves behind, the
-next tap that starts on the same storage root sweeps away.
+The tap writes a file, closes it, and only then names it in a BATCH message. The target stages its
+rows and deletes it; a run that fails before the commit is read again anyway. What a killed run
+leaves behind, the next tap that starts on the same storage root sweeps away.
 
 A storage root holds one directory per run, readable by its owner only: batch files hold whatever
 the source's tables hold.
@@ -14,14 +14,20 @@ https://sdk.meltano.com/en/latest/batch.html
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import select
 import shutil
+import stat
+import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -30,9 +36,11 @@ from columnar_singer import odd_values
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from columnar_singer.odd_values import OddValue
+
+logger = logging.getLogger(__name__)
 
 FORMAT = "arrow"
 COMPRESSIONS = (None, "lz4")
@@ -40,8 +48,11 @@ EXTRACTED_AT = b"extracted_at"
 """Key in the metadata of a file's schema: ISO time of the snapshot that the rows come from."""
 
 DEFAULT_ROWS_PER_FILE = 200_000
-BYTES_PER_FILE = 128 * 1024 * 1024
+BYTES_PER_FILE = 32 * 1024 * 1024
 """A file is closed once it holds that many bytes of columns, measured before compression."""
+
+UNREAD_BYTES = 256 * 1024 * 1024
+"""A tap writes no further file while the target has left so many bytes unread."""
 
 LEFTOVER_AGE_SECONDS = 24 * 60 * 60
 """A run's directory in which nothing was written or deleted for so long belongs to a dead run.
@@ -49,6 +60,8 @@ LEFTOVER_AGE_SECONDS = 24 * 60 * 60
 Age is all there is to go by: a tap may be long gone while its target still has files to load.
 """
 
+_POLL_SECONDS = 0.02
+_TELL_SECONDS = 60.0
 _RUN_PREFIX = "batches-"
 _SUFFIX = ".arrow"
 _OPEN_MARK = "tap-is-running"
@@ -57,10 +70,17 @@ _OPEN_MARK = "tap-is-running"
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A finished file: closed, complete and ready to be named in a BATCH message."""
+    """A finished file: closed, complete and ready to be named in a BATCH message.
+
+    Attributes:
+        url: As in the message.
+        rows: Rows in it.
+        bytes: Its size.
+    """
 
     url: str
     rows: int
+    bytes: int
 
 
 def check_encoding(encoding: Mapping[str, Any]) -> str | None:
@@ -246,7 +266,7 @@ def extracted_at(batch: pa.RecordBatch) -> datetime | None:
 
 
 def delete_batch_file(url: str) -> None:
-    """Delete a file whose rows are committed, and its run's directory with the last one.
+    """Delete a file whose rows are staged, and its run's directory with the last one.
 
     Args:
         url: A `file://` URL of the manifest; a file that is gone already is no error.
@@ -255,6 +275,65 @@ def delete_batch_file(url: str) -> None:
     path.unlink(missing_ok=True)
     if path.parent.name.startswith(_RUN_PREFIX):
         _remove_if_empty(path.parent)
+
+
+class UnreadFiles:
+    """The finished files that the target has not deleted yet; may be used by several threads.
+
+    A tap that waits for room before it reads on bounds what lies on the disk, however slow the
+    target is. It cannot wait for ever: the target deletes a file when it has staged its rows, and
+    needs no later message for that. Only where nobody reads the messages as they come, because
+    they go to a file, there is nothing to wait for.
+    """
+
+    def __init__(self, limit: int = UNREAD_BYTES) -> None:
+        """Start with none.
+
+        Args:
+            limit: Bytes.
+        """
+        self._limit = limit
+        self._files: deque[BatchFile] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._output = _pipe_of(sys.stdout)
+
+    def add(self, file: BatchFile) -> None:
+        """Count a file."""
+        with self._lock:
+            self._files.append(file)
+            self._bytes += file.bytes
+
+    def wait_for_room(self, check: Callable[[], None] = lambda: None) -> None:
+        """Wait until the target has read enough.
+
+        Args:
+            check: Called a few times a second; may raise to end the waiting.
+
+        Raises:
+            BrokenPipeError: The target has ended.
+        """
+        if self._output is None:
+            return
+        told = time.monotonic()
+        while not self._has_room():
+            check()
+            _check_reader(self._output)
+            if time.monotonic() > told + _TELL_SECONDS:
+                told = time.monotonic()
+                logger.info(
+                    "Waiting for the target to read the %d MiB of batch files that are written",
+                    self._bytes // 2**20,
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _has_room(self) -> bool:
+        with self._lock:
+            # Streams end in the order they were sent, so the first file goes first; of two workers
+            # one may be a little ahead.
+            while self._files and not path_of(self._files[0].url).exists():
+                self._bytes -= self._files.popleft().bytes
+            return self._bytes <= self._limit
 
 
 class _OpenFile:
@@ -283,11 +362,29 @@ class _OpenFile:
     def finish(self) -> BatchFile:
         self._writer.close()
         self._file.close()
-        return BatchFile(self._path.as_uri(), self.rows)
+        return BatchFile(self._path.as_uri(), self.rows, self._path.stat().st_size)
 
     def discard(self) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _pipe_of(stream: TextIO) -> int | None:
+    """Give the descriptor of a stream that another program reads, None if none does."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return None
+    mode = os.fstat(descriptor).st_mode
+    return descriptor if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else None
+
+
+def _check_reader(pipe: int) -> None:
+    poll = select.poll()
+    # Errors are told unasked, and so that nobody reads any more.
+    poll.register(pipe, 0)
+    if poll.poll(0):
+        raise BrokenPipeError
 
 
 def _remove_if_empty(directory: Path) -> None:

@@ -7,11 +7,17 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
-from columnar_singer import batch_files, load_log, metadata, odd_values, quarantine
+from columnar_singer import batch_files, load_log, metadata, quarantine
+from columnar_singer.batch_tables import read_tables
+from columnar_singer.completeness import (
+    check_begins_at_the_beginning,
+    check_keys,
+    check_rows,
+    empty_refresh,
+)
 from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
@@ -22,6 +28,7 @@ from columnar_singer.types import X_KEYS_ONLY, arrow_schema, from_property
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
     from singer_sdk.helpers._batch import BaseBatchFileEncoding
     from singer_sdk.target_base import Target
 
@@ -146,30 +153,29 @@ class ColumnarSink(Sink, StreamDestination):
         self.take(RecordLine("RECORD", self.stream_name, as_json(record)))
 
     def process_batch_files(self, encoding: BaseBatchFileEncoding, files: Sequence[str]) -> None:
-        """Stage the rows of a BATCH message's files; they are deleted once committed."""
+        """Stage the rows of a BATCH message's files, and delete each when its rows are staged.
+
+        The tap waits for that before it writes more. What is staged and not committed is lost with
+        the run, and so it is with the files or without.
+        """
         self.flush()
         self._batch_files += files
         batch_files.check_encoding({"format": encoding.format, "compression": encoding.compression})
-        expected = arrow_schema(self.properties)
-        received_at = datetime.now(tz=UTC)
+        schema, received_at = arrow_schema(self.properties), datetime.now(tz=UTC)
         for url in files:
-            collected: list[pa.RecordBatch] = []
-            rows = 0
-            for batch in batch_files.read_batches(url):
-                if not batch.schema.equals(expected):
-                    message = (
-                        f"batch file {url} has the columns {batch.schema.to_string()!r}, the "
-                        f"SCHEMA gives {expected.to_string()!r}; use a tap and a target of the "
-                        "same version of columnar-singer"
-                    )
-                    raise UserError(message)
-                collected.append(batch)
-                rows += batch.num_rows
-                if rows >= self._stage_rows:
-                    self._stage_batches(collected, received_at)
-                    collected, rows = [], 0
-            if collected:
-                self._stage_batches(collected, received_at)
+            for table in read_tables(url, schema, self._stage_rows):
+                self._has_batch_rows = True
+                self._version_is_active = False
+                self.is_stated = False
+                self._stamp_and_stage(
+                    table.rows,
+                    table.odd_values,
+                    extracted_at=table.extracted_at,
+                    received_at=received_at,
+                    table_version=None,
+                )
+            batch_files.delete_batch_file(url)
+            self._batch_files.remove(url)
 
     def activate_version(self, new_version: int) -> None:
         """Note that the rows received so far are all there are in the source.
@@ -266,44 +272,7 @@ class ColumnarSink(Sink, StreamDestination):
                 has some; or it goes on from a position while the table is gone.
         """
         self.flush()
-        if self.keys_only and facts.rows_read is None:
-            message = (
-                "the tap does not say how many keys it read ('rows_read' in the bookmark), so "
-                "that nobody knows whether all arrived; nothing is marked deleted"
-            )
-            raise UserError(message)
-        if (self._has_batch_rows or self.keys_only) and facts.rows_read not in {
-            None,
-            self._staged_rows,
-        }:
-            message = (
-                f"the tap read {facts.rows_read} rows, {self._staged_rows} arrived; nothing of "
-                "them is committed; run it again"
-            )
-            raise UserError(message)
-        if (
-            self._is_full_refresh
-            and not self.rows_since_schema
-            and not self._allow_empty_refresh
-            and self.has_live_rows()
-        ):
-            message = (
-                f"the tap sent the whole stream anew and it has no rows, table "
-                f"'{self.table_name}' has some; if the source is truly empty set "
-                "'allow_empty_full_refresh' to true"
-            )
-            raise UserError(message)
-        if (
-            CREATED_TABLE in self.schema_changes
-            and facts.position_from is not None
-            and not self._is_full_refresh
-        ):
-            message = (
-                f"table '{self.table_name}' is not there, and the state says that the source was "
-                f"read up to {facts.position_from}; to load the stream whole, remove its bookmark "
-                "from the state"
-            )
-            raise UserError(message)
+        self._check(facts)
         next_sequence = self._sequence()
         row = self.log_row(
             facts,
@@ -322,7 +291,6 @@ class ColumnarSink(Sink, StreamDestination):
         self._has_batch_rows = False
         self._version_is_active = False
         self.schema_changes = []
-        self.delete_batch_files()
         return result
 
     def log_row(
@@ -369,6 +337,18 @@ class ColumnarSink(Sink, StreamDestination):
 
     # Details
 
+    def _check(self, facts: StreamFacts) -> None:
+        """Refuse a commit of what is not known to be all there is to commit."""
+        if self.keys_only:
+            check_keys(facts)
+        if self._has_batch_rows or self.keys_only:
+            check_rows(facts, self._staged_rows)
+        if self._is_full_refresh:
+            if not (self.rows_since_schema or self._allow_empty_refresh) and self.has_live_rows():
+                raise empty_refresh(self.table_name)
+        elif CREATED_TABLE in self.schema_changes:
+            check_begins_at_the_beginning(facts, self.table_name)
+
     @property
     def _is_full_refresh(self) -> bool:
         # Of an empty stream the message alone proves nothing: a tap that sends it before the
@@ -391,24 +371,6 @@ class ColumnarSink(Sink, StreamDestination):
         if self._next_sequence is None:
             self._next_sequence = metadata.first_sequence(self.last_sequence())
         return self._next_sequence
-
-    def _stage_batches(self, batches: list[pa.RecordBatch], received_at: datetime) -> None:
-        table = pa.Table.from_batches([batch.replace_schema_metadata() for batch in batches])
-        odd: list[OddValue] = []
-        rows = 0
-        for batch in batches:
-            odd += odd_values.moved(odd_values.of(batch), rows)
-            rows += batch.num_rows
-        self._has_batch_rows = True
-        self._version_is_active = False
-        self.is_stated = False
-        self._stamp_and_stage(
-            table,
-            odd,
-            extracted_at=batch_files.extracted_at(batches[0]),
-            received_at=received_at,
-            table_version=None,
-        )
 
     def _stamp_and_stage(
         self,

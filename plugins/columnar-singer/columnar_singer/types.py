@@ -60,7 +60,7 @@ class TypeMapping:
         names: The PostgreSQL types, as `format_type` prints them without modifiers.
         arrow: The type of the column in a batch file.
         json_schema: As `ColumnType` has it.
-        beyond: Values that `arrow` cannot hold, in words; these travel as `odd_values`.
+        beyond: Values that the lake cannot hold and puts into its quarantine, in words.
     """
 
     names: tuple[str, ...]

@@ -152,3 +152,39 @@ def test_a_file_that_is_cut_or_gone_is_told(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UserError, match="cannot read the batch file"):
         list(batch_files.read_batches(file.url))
+
+
+def test_a_tap_waits_for_a_target_as_long_as_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = batch_files.new_run_directory(str(tmp_path))
+    [file] = batch_files.write_batch_files([batch(0, 9)], directory, SCHEMA, extracted_at=NOW)
+    reader, writer = os.pipe()
+    with open(writer, "w") as output:  # noqa: PTH123 (a descriptor)
+        monkeypatch.setattr("sys.stdout", output)
+        unread = batch_files.UnreadFiles(limit=file.bytes - 1)
+        unread.wait_for_room()
+        unread.add(file)
+
+        def give_up() -> None:
+            raise TimeoutError
+
+        with pytest.raises(TimeoutError):
+            unread.wait_for_room(give_up)
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            unread.wait_for_room()
+        batch_files.delete_batch_file(file.url)
+        unread.wait_for_room()
+
+
+def test_a_tap_whose_messages_go_to_a_file_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = batch_files.new_run_directory(str(tmp_path))
+    [file] = batch_files.write_batch_files([batch(0, 9)], directory, SCHEMA, extracted_at=NOW)
+    with (tmp_path / "messages").open("w") as output:
+        monkeypatch.setattr("sys.stdout", output)
+        unread = batch_files.UnreadFiles(limit=0)
+        unread.add(file)
+        unread.wait_for_room()

@@ -32,6 +32,7 @@ _KINDS = {
     "text": kernels.TEXT,
     "character varying": kernels.TEXT,
     "character": kernels.TEXT,
+    "bpchar": kernels.TEXT,
     "name": kernels.TEXT,
     "json": kernels.TEXT,
     "bytea": kernels.TEXT,

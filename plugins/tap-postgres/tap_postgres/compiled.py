@@ -175,3 +175,26 @@ def _stamp() -> str:
 # By itself numba looks at one file only, and at the time that it was written: an image that was
 # copied would compile again, and a change of the others would go unnoticed.
 read_rows._cache._cache_file._source_stamp = _stamp()
+
+# Now, so that importing this module is all that it takes to have the machine code ready.
+_NUMBERS = np.zeros(0, np.int64)
+read_rows.compile(
+    tuple(
+        numba.typeof(argument)
+        for argument in (
+            _NUMBERS,
+            kernels.Plan(_NUMBERS, _NUMBERS, _NUMBERS, _NUMBERS),
+            kernels.Buffers(
+                valid=np.zeros((0, 0), np.uint8),
+                fixed=np.zeros((0, 0), np.int64),
+                wide=np.zeros((0, 0, 4), np.uint32),
+                offsets=np.zeros((0, 0), np.int32),
+                starts=_NUMBERS,
+                ends=_NUMBERS,
+                data=np.zeros(0, np.uint8),
+                odd=np.zeros((0, 3), np.int64),
+            ),
+            _NUMBERS,
+        )
+    )
+)

@@ -39,9 +39,9 @@ def is_numeric(message: Message, at: int, length: int) -> bool:
     """Check what a numeric says about itself, and each of its groups."""
     if length < _HEADER_LENGTH:
         return False
-    groups = load16(message, at)
+    groups = load16(message, at) & 0xFFFF
     sign = load16(message, at + 4) & 0xFFFF
-    if groups < 0 or length != _HEADER_LENGTH + 2 * groups or load16(message, at + 6) < 0:
+    if length != _HEADER_LENGTH + 2 * groups or load16(message, at + 6) < 0:
         return False
     if sign != 0 and sign != _NEGATIVE:
         return (sign == _NAN or sign == _INFINITY or sign == _NEGATIVE_INFINITY) and groups == 0
@@ -67,7 +67,7 @@ def read_decimal(message: Message, at: int, length: int, scale: int, limit: int)
     """
     if not is_numeric(message, at, length):
         return IS_BAD, 0
-    groups = load16(message, at)
+    groups = load16(message, at) & 0xFFFF
     sign = load16(message, at + 4) & 0xFFFF
     if sign > _NEGATIVE:
         return IS_ODD, sign
@@ -112,7 +112,7 @@ def read_wide_decimal(
     """
     if not is_numeric(message, at, length):
         return IS_BAD, 0
-    groups = load16(message, at)
+    groups = load16(message, at) & 0xFFFF
     sign = load16(message, at + 4) & 0xFFFF
     if sign > _NEGATIVE:
         return IS_ODD, sign
@@ -174,7 +174,7 @@ def write_numeric(message: Message, at: int, data: Bytes, to: int) -> int:
     Returns:
         The number of bytes written.
     """
-    groups = load16(message, at)
+    groups = load16(message, at) & 0xFFFF
     weight = load16(message, at + 2)
     sign = load16(message, at + 4) & 0xFFFF
     fraction = load16(message, at + 6)

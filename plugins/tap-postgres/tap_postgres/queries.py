@@ -21,6 +21,8 @@ def rows(
     columns: Sequence[Column],
     condition: sql.Composable | None = None,
     limit: int | None = None,
+    *,
+    source: sql.Composable | None = None,
 ) -> sql.Composed:
     """Select rows, each column as the type it is read as.
 
@@ -29,6 +31,7 @@ def rows(
         columns: To read.
         condition: On `t`; None for all rows.
         limit: Most rows; None for no limit.
+        source: What to select from; None for the table and all that inherits from it.
     """
     parts = [
         sql.SQL("select {columns} from {table} t").format(
@@ -36,7 +39,7 @@ def rows(
                 sql.SQL("{} as {}").format(_value(column), sql.Identifier(column.name))
                 for column in columns
             ),
-            table=_name(table),
+            table=source or _name(table),
         )
     ]
     if condition is not None:
@@ -44,6 +47,11 @@ def rows(
     if limit is not None:
         parts.append(sql.SQL("limit {}").format(sql.Literal(limit)))
     return sql.SQL(" ").join(parts)
+
+
+def nothing(table: Table) -> sql.Composed:
+    """Select no row, for the lock on the table and all that inherits from it."""
+    return sql.SQL("select from {} limit 0").format(_name(table))
 
 
 def greatest(table: Table, key: Column) -> sql.Composed:

@@ -16,6 +16,7 @@ from tap_postgres import masks
 from tap_postgres.backfill import Backfill
 
 DEFAULT_LOOKBACK_SECONDS = 15 * 60
+DEFAULT_MAX_WORKERS = 2
 
 CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     *CONNECTION_SETTINGS,
@@ -77,6 +78,15 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1),
         default=batch_files.DEFAULT_ROWS_PER_FILE,
         description="Most rows in one batch file.",
+    ),
+    th.Property(
+        "max_workers",
+        th.IntegerType(minimum=1),
+        default=DEFAULT_MAX_WORKERS,
+        description=(
+            "How many connections read a large table at the same time, in one snapshot, besides "
+            "the one that holds the snapshot. Small tables and records take no more than that one."
+        ),
     ),
     th.Property(
         "batch_config",
@@ -148,6 +158,7 @@ class Settings:
         schemas: Schemas to read, None for all.
         replication_keys: Columns that become the replication key of a table that has one.
         lookback: How long a transaction that cannot be seen may stay open.
+        max_workers: Connections that read a large table at the same time.
         batch: None to send RECORD messages.
         mask_rules: Which columns are masked.
         backfill: What to read in place of what is new.
@@ -158,6 +169,7 @@ class Settings:
     schemas: tuple[str, ...] | None
     replication_keys: tuple[str, ...]
     lookback: timedelta
+    max_workers: int
     batch: BatchSettings | None
     mask_rules: tuple[masks.Rule, ...]
     backfill: Backfill | None
@@ -196,6 +208,7 @@ class Settings:
             schemas=tuple(schemas) if schemas else None,
             replication_keys=tuple(config.get("default_replication_keys") or ()),
             lookback=timedelta(seconds=config.get("lookback_seconds", DEFAULT_LOOKBACK_SECONDS)),
+            max_workers=config.get("max_workers", DEFAULT_MAX_WORKERS),
             batch=_batch(config),
             mask_rules=masks.rules(config),
             backfill=backfill,

@@ -18,6 +18,8 @@ from tap_postgres.position import Settled, Transactions
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tap_postgres.position import Value
+
 # Those that are known to write no rows are left out; a parallel worker's leader is listed itself.
 # `disabled` is a client that set track_activities off and so does not show when it began.
 _OPEN_TRANSACTIONS = """
@@ -125,6 +127,26 @@ class Snapshot:
     def source_time(self) -> datetime:
         """A time on the source's clock; whatever was committed before is in the snapshot."""
         return self.transactions.listed_at
+
+    def facts(
+        self, rows_read: int, old: Value | None = None, new: Value | None = None
+    ) -> dict[str, Any]:
+        """Give what the load log says about a stream that was read in this snapshot.
+
+        Args:
+            rows_read: How many rows were sent.
+            old: Where the read began, None for the beginning.
+            new: Where the next one begins, None if that says nothing.
+        """
+        facts: dict[str, Any] = {
+            "source_time": self.source_time.isoformat(),
+            "rows_read": rows_read,
+        }
+        if old is not None:
+            facts["position_from"] = str(old)
+        if new is not None:
+            facts["position_to"] = str(new)
+        return facts
 
     def settled(self, value: str | int | None) -> Settled | None:
         """Give what the next run may leave out of a stream that was read in this snapshot.

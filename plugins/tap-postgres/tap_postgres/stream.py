@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from columnar_singer import batch_files
 from columnar_singer.errors import UserError
-from columnar_singer.types import X_KEYS_ONLY, arrow_schema
+from columnar_singer.retry import retry
+from columnar_singer.types import X_KEYS_ONLY
 from psycopg import sql
 from singer_sdk import Stream
-from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
 from singer_sdk.singerlib import (
     Catalog,
     MetadataMapping,
@@ -21,20 +19,20 @@ from singer_sdk.singerlib import (
 )
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
-from tap_postgres import engine, queries, session
+from tap_postgres import queries, session
+from tap_postgres.chunks import Chunk
+from tap_postgres.faults import SnapshotLostError, passes
 from tap_postgres.position import (
     Candidate,
     Position,
-    Value,
     is_time,
     next_ordered_value,
     next_time_value,
 )
+from tap_postgres.sending import Selection, Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import pyarrow as pa
+    from collections.abc import Iterable
 
     from tap_postgres.backfill import Backfill
     from tap_postgres.discovery import Column, Table
@@ -59,6 +57,7 @@ class PostgresStream(Stream):
         """
         super().__init__(tap, schema=table.json_schema, name=table.stream_name)
         self.table = table
+        self._rows_sent = 0
         self._fault = fault
         self.primary_keys = table.key
         for name in tap.settings.replication_keys:
@@ -189,13 +188,27 @@ class PostgresStream(Stream):
         """
         key = self.key_column
         columns = self.selected_columns
-        snapshot = self._tap.snapshot
         if self._tap.settings.backfill is not None:
-            self._tap.settings.backfill.check(snapshot.connection, key)
+            self._tap.settings.backfill.check(self._tap.snapshot.connection, key)
         self._write_schema_message()
+        bookmark = retry(
+            lambda: self._read(columns, key),
+            what=f"read {self.table.schema}.{self.table.name}",
+            passes=self._may_read_again,
+        )
+        # Only now: a signal may end the tap anywhere above, and the state must not have moved.
+        if self.ABORT_AT_RECORD_COUNT is None:
+            self.stream_state.clear()
+            self.stream_state.update(bookmark)
+        self._tap.state_writer.write_state(self.tap_state)
+
+    def _read(self, columns: list[Column], key: Column | None) -> dict[str, Any]:
+        """Send the rows; give the bookmark."""
+        # Another one if it was lost since.
+        snapshot = self._tap.snapshot
         with session.released(snapshot.connection):
             if self._tap.settings.reconcile:
-                bookmark = _facts(snapshot, self._send(snapshot, columns, None))
+                bookmark = snapshot.facts(self._send(snapshot, columns, None))
             elif key is None:
                 bookmark = self._sync_full_table(snapshot, columns)
             elif self._tap.settings.backfill is not None:
@@ -208,11 +221,26 @@ class PostgresStream(Stream):
                     "tap ran, so its rows of before cannot be read; the next run reads it"
                 )
                 raise UserError(message)
-        # Only now: a signal may end the tap anywhere above, and the state must not have moved.
-        if self.ABORT_AT_RECORD_COUNT is None:
-            self.stream_state.clear()
-            self.stream_state.update(bookmark)
-        self._tap.state_writer.write_state(self.tap_state)
+        return bookmark
+
+    def _may_read_again(self, error: Exception) -> bool:
+        """Tell whether to begin again, in a new snapshot if the old one was lost.
+
+        What was sent stays sent. So it is for rows that are merged by their key: all rows that the
+        new snapshot has are sent again, in their newest version last, and the bookmark is that of
+        the new snapshot alone. A row that the old snapshot had and the new one has not was deleted,
+        which this method of replication does not see in any case. Where the rows sent are all
+        there are (FULL_TABLE, keys to reconcile), or have no key, only an attempt that has sent
+        nothing may be followed by another.
+        """
+        if not (isinstance(error, SnapshotLostError) or passes(error)):
+            return False
+        is_merged = (
+            bool(self.primary_keys)
+            and self.replication_method == REPLICATION_INCREMENTAL
+            and not self._tap.settings.reconcile
+        )
+        return is_merged or not self._rows_sent
 
     def get_records(self, context: Any) -> Iterable[dict[str, Any]]:  # noqa: ANN401
         """Read all rows, one dictionary each; the SDK's interface, which `sync` does without.
@@ -225,10 +253,8 @@ class PostgresStream(Stream):
         """
         from tap_postgres.json_rows import to_rows
 
-        columns = self.selected_columns
-        query = queries.rows(self.table, columns)
-        datatypes = {column.name: column.datatype for column in columns}
-        with closing(engine.read(self._tap.snapshot.connection, query, datatypes)) as batches:
+        selection = Selection(self.table, self.selected_columns)
+        with closing(selection.batches(self._tap.snapshot.connection, Chunk())) as batches:
             for batch in batches:
                 yield from to_rows(batch, self.schema["properties"])
 
@@ -258,14 +284,14 @@ class PostgresStream(Stream):
         new = self._next_position(snapshot, position, key)
         return {
             **new.to_bookmark(key.name),
-            **_facts(snapshot, rows_read, position.value, new.value),
+            **snapshot.facts(rows_read, position.value, new.value),
         }
 
     def _sync_again(
         self, snapshot: Snapshot, columns: list[Column], key: Column, backfill: Backfill
     ) -> dict[str, Any]:
         rows_read = self._send(snapshot, columns, backfill.condition(key))
-        return backfill.bookmark(self.stream_state, _facts(snapshot, rows_read))
+        return backfill.bookmark(self.stream_state, snapshot.facts(rows_read))
 
     def _unread(self, snapshot: Snapshot, position: Position, key: Column) -> sql.Composable | None:
         unknown = position.unknown_of(self.table.relations)
@@ -314,7 +340,7 @@ class PostgresStream(Stream):
             self._stream_version = self._initialized_at
             rows_read = self._send(snapshot, columns, None)
             self._write_activate_version_message(self._stream_version)
-        return {"fingerprint": fingerprint, **_facts(snapshot, rows_read, previous, fingerprint)}
+        return {"fingerprint": fingerprint, **snapshot.facts(rows_read, previous, fingerprint)}
 
     def _fingerprint(self, snapshot: Snapshot, columns: list[Column]) -> str:
         row = snapshot.connection.execute(queries.fingerprint(self.table, columns)).fetchone()
@@ -325,81 +351,14 @@ class PostgresStream(Stream):
     def _send(
         self, snapshot: Snapshot, columns: list[Column], condition: sql.Composable | None
     ) -> int:
-        """Read rows and write them as messages; give their number."""
-        query = queries.rows(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
-        datatypes = {column.name: column.datatype for column in columns}
-        schema = _arrow_schema(columns)
-        rows_read = 0
-        # Closed in any case: a COPY that is left open would block the connection for good.
+        """Read rows and write them as messages; give the number of all that the run has sent."""
+        selection = Selection(self.table, columns, condition, self.ABORT_AT_RECORD_COUNT)
+        sender = Sender(self._tap, self.name, self.schema["properties"], self._stream_version)
         with (
-            closing(engine.read(snapshot.connection, query, datatypes)) as batches,
+            closing(sender.send(selection, snapshot)) as sent,
             self.get_record_counter() as counter,
         ):
-            sent = (
-                self._send_records(batches, snapshot)
-                if self._tap.settings.batch is None
-                else self._send_batches(batches, schema, snapshot)
-            )
             for rows in sent:
                 counter.increment(rows)
-                rows_read += rows
-        return rows_read
-
-    def _send_batches(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, snapshot: Snapshot
-    ) -> Iterator[int]:
-        settings = self._tap.settings.batch
-        assert settings is not None  # noqa: S101 (the caller has looked)
-        files = batch_files.write_batch_files(
-            batches,
-            self._tap.batch_directory,
-            schema,
-            extracted_at=snapshot.taken_at,
-            compression=settings.compression,
-            rows_per_file=settings.rows_per_file,
-        )
-        for file in files:
-            self._tap.write_message(
-                SDKBatchMessage(
-                    stream=self.name,
-                    encoding=BaseBatchFileEncoding(**settings.encoding),
-                    manifest=[file.url],
-                    version=self._stream_version,
-                )
-            )
-            yield file.rows
-
-    def _send_records(self, batches: Iterable[pa.RecordBatch], snapshot: Snapshot) -> Iterator[int]:
-        # What it needs takes a while to import, and is not needed for batches.
-        from tap_postgres.json_rows import to_lines
-
-        for batch in batches:
-            for lines in to_lines(
-                batch,
-                self.name,
-                self.schema["properties"],
-                version=self._stream_version,
-                time_extracted=snapshot.taken_at,
-            ):
-                sys.stdout.write(lines)
-            sys.stdout.flush()
-            yield batch.num_rows
-
-
-def _arrow_schema(columns: Iterable[Column]) -> pa.Schema:
-    return arrow_schema({column.name: column.json_schema for column in columns})
-
-
-def _facts(
-    snapshot: Snapshot, rows_read: int, old: Value | None = None, new: Value | None = None
-) -> dict[str, Any]:
-    """What the load log says about this run of the stream."""
-    facts: dict[str, Any] = {
-        "source_time": snapshot.source_time.isoformat(),
-        "rows_read": rows_read,
-    }
-    if old is not None:
-        facts["position_from"] = str(old)
-    if new is not None:
-        facts["position_to"] = str(new)
-    return facts
+                self._rows_sent += rows
+        return self._rows_sent

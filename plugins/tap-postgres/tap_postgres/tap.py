@@ -21,6 +21,7 @@ from tap_postgres.discovery import discover
 from tap_postgres.settings import CONFIG_JSONSCHEMA, Settings
 from tap_postgres.snapshot import Snapshot, take
 from tap_postgres.stream import PostgresStream
+from tap_postgres.workers import Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,15 +82,26 @@ class TapPostgres(Tap):
 
     # What belongs to one run
 
-    @cached_property
+    @property
     def snapshot(self) -> Snapshot:
-        """The snapshot that all streams are read in."""
-        connection = session.connect(self.settings.connection)
-        self.greatest_keys = self._read_greatest_keys(connection)
-        snapshot = take(connection)
-        self.logger.info("Reading %s in snapshot %s", self.settings.connection, snapshot.id)
-        self._warn_of_unseen(snapshot)
-        return snapshot
+        """The snapshot that all streams are read in; a new one if its connection was lost."""
+        if self._snapshot is not None and self._snapshot.connection.closed:
+            self.logger.warning(
+                "Snapshot %s was lost with its connection; what is left is read in a new one",
+                self._snapshot.id,
+            )
+            self._close_connections()
+        if self._snapshot is None:
+            connection = session.connect(self.settings.connection)
+            self.greatest_keys = self._read_greatest_keys(connection)
+            self._snapshot = take(connection)
+            self.logger.info(
+                "Reading %s in snapshot %s", self.settings.connection, self._snapshot.id
+            )
+            self._warn_of_unseen(self._snapshot)
+        return self._snapshot
+
+    _snapshot: Snapshot | None = None
 
     greatest_keys: dict[str, str]
     """The greatest replication key of each incremental stream; `snapshot` reads them first."""
@@ -101,6 +113,20 @@ class TapPostgres(Tap):
             message = "batch_directory is for runs with batch_config"
             raise RuntimeError(message)
         return batch_files.new_run_directory(self.settings.batch.root)
+
+    @cached_property
+    def unread_files(self) -> batch_files.UnreadFiles:
+        """The batch files that the target has not read yet."""
+        return batch_files.UnreadFiles()
+
+    @cached_property
+    def workers(self) -> Workers:
+        """What reads large tables, in the snapshot."""
+        return Workers(
+            lambda: session.connect(self.settings.connection),
+            self.snapshot,
+            self.settings.max_workers,
+        )
 
     @property
     def selected_streams(self) -> list[PostgresStream]:
@@ -234,9 +260,15 @@ class TapPostgres(Tap):
                 seconds,
             )
 
+    def _close_connections(self) -> None:
+        if workers := self.__dict__.pop("workers", None):
+            workers.close()
+        if self._snapshot is not None:
+            self._snapshot.connection.close()
+        self._snapshot = None
+
     def _clean_up(self) -> None:
-        if "snapshot" in self.__dict__:
-            self.snapshot.connection.close()
+        self._close_connections()
         if "batch_directory" in self.__dict__:
             batch_files.close_run_directory(self.batch_directory)
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import pyarrow as pa
 import pytest
 from columnar_singer import batch_files
 from columnar_singer.errors import UserError
@@ -52,13 +53,26 @@ class Run:
             if message["type"] == "BATCH":
                 for url in message["manifest"]:
                     for batch in batch_files.read_batches(url):
-                        rows[message["stream"]].extend(batch.to_pylist())
+                        rows[message["stream"]].extend(_to_pylist(batch))
             elif message["type"] == "RECORD":
                 rows[message["stream"]].append(message["record"])
         return rows
 
     def values(self, stream: str, column: str) -> list[Any]:
         return sorted(row[column] for row in self.rows[stream])
+
+
+def _to_pylist(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    try:
+        return batch.to_pylist()
+    except OverflowError:  # a time that Python has not: as numbers
+        schema = pa.schema(
+            [
+                field.with_type(pa.int64()) if pa.types.is_timestamp(field.type) else field
+                for field in batch.schema
+            ]
+        )
+        return batch.cast(schema).to_pylist()
 
 
 class Source:

@@ -149,7 +149,7 @@ def test_a_table_that_may_not_be_read_fails_instead_of_being_left_out(
         source.execute("drop role nobody_reads")
 
 
-def test_f05_a_container_stop_leaves_no_state_that_claims_unread_rows(
+def test_f05_f06_a_container_stop_leaves_no_state_that_claims_unread_rows(
     source: Source, tmp_path: Path
 ) -> None:
     source.execute(

@@ -137,6 +137,7 @@ def _expected(name: str, value: Any) -> Any:
         ("bit(4)", "0101"),
         ("time with time zone", "12:00:00.5+05:30"),
         ("character(4)", "ab  "),
+        ("bpchar", "ab  "),
         ("tsvector", "'a':1 'b'"),
         ("numeric(50,5)", "123456789012345678901234567890123456789012345.12345"),
         ("pg_lsn", "16/B374D848"),

@@ -116,12 +116,16 @@ class Database:
         """Open a connection for a table that is filled in one transaction.
 
         Returns:
-            It, None if there are many already.
+            It, None if there are many already or the server has none left.
         """
         self._new = [each for each in self._new if not each.closed]
         if len(self._new) >= MAX_NEW_CONNECTIONS:
             return None
-        connection = self._connect()
+        try:
+            connection = self._connect(attempts=1)
+        except UserError as error:
+            logger.info("No further connection: %s", error)
+            return None
         self._create_schema(self.connection)
         connection.autocommit = False
         self._new.append(connection)
@@ -257,8 +261,11 @@ class Database:
         for connection in (self._connection, *self._new):
             connection.close()
 
-    def _connect(self) -> Connection[Any]:
-        connection = self._settings.connect(APPLICATION_NAME)
+    def _connect(self, *, attempts: int | None = None) -> Connection[Any]:
+        settings = (
+            self._settings if attempts is None else replace(self._settings, attempts=attempts)
+        )
+        connection = settings.connect(APPLICATION_NAME)
         with self.explained():
             connection.autocommit = True
             # A role or database may have another: what others change while a lock is waited for

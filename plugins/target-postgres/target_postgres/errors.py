@@ -11,6 +11,15 @@ from columnar_singer.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_ENDED = {
+    "57P01",  # ended by an administrator, or by a shutdown
+    "57P02",  # another process of the server crashed
+    "57P03",  # shutting down
+    "57P05",  # idle for too long
+    "25P03",  # idle within a transaction for too long
+}
+
 
 @contextlib.contextmanager
 def explained(server: str) -> Iterator[None]:
@@ -46,10 +55,10 @@ def is_passing(error: Exception) -> bool:
 
 def is_lost(error: psycopg.Error) -> bool:
     """Tell whether an error took the connection with it."""
-    if isinstance(error, psycopg.errors.OperatorIntervention):
-        return not isinstance(error, psycopg.errors.QueryCanceled)
     # libpq has no SQLSTATE for a connection that broke.
-    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    state = error.sqlstate
+    is_of_connection = state is None or state in _ENDED or state.startswith("08")
+    return isinstance(error, psycopg.OperationalError) and is_of_connection
 
 
 def _explain(error: psycopg.Error) -> str:

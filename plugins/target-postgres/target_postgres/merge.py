@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _DELETED_AT = sql.Identifier(metadata.DELETED_AT)
+_EXTRACTED_AT = sql.Identifier(metadata.EXTRACTED_AT)
 _SEQUENCE = sql.Identifier(metadata.SEQUENCE)
 _BATCHED_AT = sql.Identifier(metadata.BATCHED_AT)
 
@@ -160,6 +161,7 @@ def mark_deleted(
     now: datetime,
     first_sequence: int,
     sequence_to: int,
+    read_before: datetime | None = None,
 ) -> sql.Composed:
     """Mark the rows deleted whose key was not sent.
 
@@ -170,10 +172,17 @@ def mark_deleted(
         now: Time of the deletion.
         first_sequence: The first number of this run: rows from it on were sent.
         sequence_to: The marked rows are numbered from the number after it.
+        read_before: Rows read from the source at this time or later are left alone: whoever read
+            the keys could not see them yet. None for no such bound.
 
     Returns:
         The statement.
     """
+    is_known: sql.Composable = sql.SQL("true")
+    if read_before is not None:
+        is_known = sql.SQL("({0} is null or {0} < {1})").format(
+            _EXTRACTED_AT, sql.Literal(read_before)
+        )
     sent: sql.Composable = sql.SQL("false")
     if source is not None:
         sent = sql.SQL("exists (select from ({rows}) as sent where {same})").format(
@@ -183,7 +192,7 @@ def mark_deleted(
         "with gone as ("
         "select {keys}, row_number() over (order by {keys}) as number "
         "from {table} as present where {deleted_at} is null "
-        "and {sequence} < {first_sequence} and not {sent}"
+        "and {sequence} < {first_sequence} and {is_known} and not {sent}"
         ") "
         "update {table} as present set {deleted_at} = {now}, {batched_at} = {now}, "
         "{sequence} = {sequence_to} + gone.number from gone where {same}"
@@ -193,6 +202,7 @@ def mark_deleted(
         deleted_at=_DELETED_AT,
         batched_at=_BATCHED_AT,
         sent=sent,
+        is_known=is_known,
         now=sql.Literal(now),
         first_sequence=sql.Literal(first_sequence),
         sequence_to=sql.Literal(sequence_to),

@@ -338,5 +338,7 @@ class PostgresSink(ColumnarSink):
             now=datetime.now(tz=UTC),
             first_sequence=first,
             sequence_to=last,
+            # Another run may have loaded newer rows since the keys were read.
+            read_before=row.source_time if self.keys_only else None,
         )
         return self._connection.execute(statement).rowcount

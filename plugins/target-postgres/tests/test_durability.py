@@ -52,24 +52,21 @@ def test_f27_the_lease_of_a_killed_run_is_free(loaded, stream, tmp_path, start):
 
 @pytest.mark.parametrize("is_there", [True, False], ids=["merged", "new"])
 def test_f05_commit_whose_answer_is_lost_is_recognised(
-    loaded, stream, state_of, tmp_path, proxy, is_there
+    loaded, stream, state_of, tmp_path, proxy, start, is_there
 ):
     a = stream("public-a", A)
     if is_there:
         loaded.run(a.schema(), a.record(id=0, name="x"))
+    process = start()
+    process.send(a.schema(), a.batch(tmp_path, [{"id": 1, "name": "x"}]))
+    process.wait_for_log("rows staged")
     proxy.lose_answer(b"COMMIT")
-    if is_there:
-        # The first is that of the statement that brings the rows into the temporary table.
-        proxy.lose_answer(b"COMMIT")
-    batch = a.batch(tmp_path, [{"id": 1, "name": "x"}])
-    try:
-        states = loaded.run(a.schema(), batch, state_of(a=NEW))
-    except UserError:
-        states = loaded.states
-    there = loaded.query("select to_regclass('raw.a') is not null")[0][0] and loaded.query(
-        "select count(*) from raw.a where id = 1"
-    ) == [(1,)]
-    assert there == (states == [{"bookmarks": {"public-a": NEW}}])
+    process.send(state_of(a=NEW))
+    status, states, log = process.finish()
+    assert (status, states) == (0, [{"bookmarks": {"public-a": NEW}}])
+    assert "1 rows committed" in log
+    assert loaded.query("select count(*) from raw.a where id = 1") == [(1,)]
+    assert loaded.log("rows_committed")[-1] == (1,)
 
 
 def test_f25_a_stream_with_nothing_staged_survives_a_lost_connection(

@@ -142,7 +142,7 @@ def test_disconnected(loaded, stream, start, state_of, tmp_path):
     process.send(state_of(a={"v": "new"}))
     status, states, log = process.finish()
     assert (status, states) == (1, [{"bookmarks": {"public-a": {"v": "old"}}}])
-    assert "connection was lost" in log.strip().splitlines()[-1]
+    assert "lost the connection" in log.strip().splitlines()[-1]
     assert "Traceback" not in log
     assert loaded.query("select to_regclass('raw.a')") == [(None,)]
     assert list(tmp_path.glob("**/*.arrow")) == []

@@ -156,7 +156,7 @@ def test_other_key_is_refused(loaded, stream):
         loaded.run(other.schema(), other.record(id=1, v=2))
 
 
-def test_dropped_column_is_kept_and_null_from_then_on(loaded, stream):
+def test_f24_dropped_column_is_kept_and_null_from_then_on(loaded, stream):
     loaded.run(*_one(stream, {"id": "integer", "v": "text", "w": "text"}, id=1, v="x", w="old"))
     loaded.run(*_one(stream, {"id": "integer", "v": "text", "w": "text"}, id=2, v="x", w="old"))
     loaded.run(*_one(stream, {"id": "integer", "v": "text"}, id=1, v="y"))

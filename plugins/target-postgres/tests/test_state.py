@@ -74,7 +74,7 @@ def test_load_log_carries_the_facts_of_the_bookmark(loaded, stream, state_of, tm
     ]
 
 
-def test_rows_that_did_not_arrive_fail_the_stream(loaded, stream, state_of, tmp_path):
+def test_f26_rows_that_did_not_arrive_fail_the_stream(loaded, stream, state_of, tmp_path):
     """Failure 26: what was extracted equals what was committed."""
     a = stream("public-a", COLUMNS)
     with pytest.raises(UserError, match="read 3 rows, 2 arrived"):
@@ -153,7 +153,7 @@ def test_quiet_streams_get_a_row_each_with_the_facts(loaded, stream, state_of, t
 
 
 @pytest.mark.parametrize("empty", [{}, {"bookmarks": {}}])
-def test_empty_state_is_never_written(loaded, stream, empty):
+def test_f11_empty_state_is_never_written(loaded, stream, empty):
     """Failure 11."""
     a = stream("public-a", COLUMNS)
     message = {"type": "STATE", "value": empty}

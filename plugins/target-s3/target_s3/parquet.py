@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 COMPRESSION = "zstd"
-MAX_BYTES_ON_THE_WAY = 32 * 1024 * 1024
+MAX_BYTES_ON_THE_WAY = 16 * 1024 * 1024
 """Written bytes of a file that wait in memory for S3 to take them."""
 
 _SAMPLE_ROWS = 16 * 1024
@@ -80,7 +80,7 @@ class OpenFile:
         self.size = self._stream.tell()
         if self.size - self._flushed_bytes >= MAX_BYTES_ON_THE_WAY:
             # What is written is uploaded in the background, of which memory must not fill up.
-            self._stream.flush()
+            self._stream.flush()  # type: ignore[attr-defined]
             self._flushed_bytes = self.size
 
     def close(self) -> DataFile:

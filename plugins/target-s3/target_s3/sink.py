@@ -95,11 +95,11 @@ class LakeSink(ColumnarSink):
     def stage(self, table: pa.Table, odd_values: Sequence[OddValue]) -> None:
         """Write rows to data files that no snapshot names."""
         self._take_lease()
+        table, far_times = reject_far_times(table)
         if self._keys is not None:
             self._keys.add(sent_keys(table, self.key_properties))
             return
         with self._errors("stage rows for"):
-            table, far_times = reject_far_times(table)
             if odd := [*odd_values, *far_times]:
                 self._rejected.add(
                     quarantine.to_arrow(

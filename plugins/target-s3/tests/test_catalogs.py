@@ -89,7 +89,7 @@ def test_other_catalogs_hold_the_same_tables(run, make_reader, players, request,
     assert location.startswith(settings["warehouse"])
 
 
-def test_38_the_password_of_a_catalog_is_not_told(run, players, postgres, caplog):
+def test_f38_the_password_of_a_catalog_is_not_told(run, players, postgres, caplog):
     user, _, rest = postgres["catalog_uri"].partition("@")
     wrong = f"{user.rpartition(':')[0]}:{SECRET}@127.0.0.1:1/{rest.rpartition('/')[2]}"
     outcome = run(players.full_refresh([ANN]), catalog_uri=wrong)

@@ -68,7 +68,7 @@ def _data_files(table):
     return [info.path for info in found if info.is_file]
 
 
-def test_5_state_goes_out_only_after_the_commit(start, reader, players):
+def test_f05_state_goes_out_only_after_the_commit(start, reader, players):
     process = start()
     _send(process, players.schema(), players.batch([ANN]))
     _wait_for_log(process, "1 rows staged")
@@ -82,7 +82,7 @@ def test_5_state_goes_out_only_after_the_commit(start, reader, players):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_5_8_a_run_stopped_before_its_commit_leaves_nothing_visible(
+def test_f05_f08_a_run_stopped_before_its_commit_leaves_nothing_visible(
     start, run, reader, players, monkeypatch, how
 ):
     process = start(batch_size_rows=1)
@@ -126,7 +126,7 @@ def test_rows_arrive_in_bounded_memory_as_several_files_of_one_commit(
     ), "what was staged and not needed is deleted"
 
 
-def test_37_the_load_log_tells_a_run(run, reader, players):
+def test_f37_the_load_log_tells_a_run(run, reader, players):
     bookmark = {
         "rows_read": 2,
         "position_from": "1",
@@ -160,7 +160,7 @@ def test_37_the_load_log_tells_a_run(run, reader, players):
     assert as_text.items() <= snapshot.items(), "the load log can be rebuilt from the snapshots"
 
 
-def test_36_quiet_streams_are_in_the_load_log_in_one_commit(run, reader, players):
+def test_f36_quiet_streams_are_in_the_load_log_in_one_commit(run, reader, players):
     other = replace(players, stream="sales-orders", properties=dict(players.properties))
     both = [players.schema(), other.schema()]
     run([*both, players.states({"public-players": {}, "sales-orders": {}})])
@@ -178,7 +178,7 @@ def test_36_quiet_streams_are_in_the_load_log_in_one_commit(run, reader, players
     assert reader.snapshots("players") == 0
 
 
-def test_25_a_stream_that_fails_leaves_the_others_committed(run, reader, players):
+def test_f25_a_stream_that_fails_leaves_the_others_committed(run, reader, players):
     other = replace(players, stream="public-clubs", properties=dict(players.properties))
     other.schema(value="text")
     run([other.schema(), players.states({"public-clubs": {"at": 1}})])
@@ -203,7 +203,7 @@ def test_25_a_stream_that_fails_leaves_the_others_committed(run, reader, players
     assert reader.rows("clubs") == []
 
 
-def test_25_a_commit_that_fails_leaves_neither_rows_nor_files(run, reader, players, monkeypatch):
+def test_f25_a_commit_that_fails_leaves_neither_rows_nor_files(run, reader, players, monkeypatch):
     run([players.schema(), players.state()])
 
     def refuse(*_):
@@ -263,7 +263,7 @@ def test_a_commit_without_an_answer_is_looked_up(run, reader, players, monkeypat
         assert reader.rows("players", "name") == [("Ann",)]
 
 
-def test_28_a_commit_follows_a_concurrent_one(run, reader, players):
+def test_f28_a_commit_follows_a_concurrent_one(run, reader, players):
     run([players.schema(), players.batch([ANN]), players.state()])
     mine, theirs = reader.table("players"), reader.table("players")
     rows = theirs.scan().to_arrow()
@@ -276,7 +276,7 @@ def test_28_a_commit_follows_a_concurrent_one(run, reader, players):
     assert len(reader.rows("players")) == 3
 
 
-def test_28_streams_may_be_committed_in_parallel(run, settings, players, reader):
+def test_f28_streams_may_be_committed_in_parallel(run, settings, players, reader):
     run([players.schema(), players.state()])
     lakes = [Lake(LakeSettings.from_config(settings), "run") for _ in range(2)]
     row = LoadLogRow(**reader.load_log()[0])

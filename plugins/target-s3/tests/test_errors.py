@@ -31,7 +31,7 @@ def messages(players):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_38_the_command_line_fails_with_one_line(settings, messages, tmp_path, wrong, words):
+def test_f38_the_command_line_fails_with_one_line(settings, messages, tmp_path, wrong, words):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({**settings, "aws_secret_access_key": SECRET, **wrong}))
     process = subprocess.run(
@@ -62,7 +62,7 @@ def test_38_the_command_line_fails_with_one_line(settings, messages, tmp_path, w
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_38_a_wrong_setting_is_named_and_no_secret_told(
+def test_f38_a_wrong_setting_is_named_and_no_secret_told(
     run, caplog, messages, monkeypatch, wrong, words
 ):
     monkeypatch.setattr("target_s3.catalog.S3_ATTEMPTS", 1)
@@ -128,7 +128,7 @@ def test_other_answers_of_s3(code, words):
     assert [word for word in words if word not in str(raised.value)] == []
 
 
-def test_38_settings_do_not_show_their_secrets():
+def test_f38_settings_do_not_show_their_secrets():
     settings = LakeSettings(
         "s3://b",
         catalog_credential=SECRET,

@@ -13,7 +13,7 @@ def _names(rows):
     return [{"id": row["id"], "name": row["name"]} for row in rows]
 
 
-def test_33_incremental_rows_are_appended_as_versions(run, reader, players):
+def test_f33_incremental_rows_are_appended_as_versions(run, reader, players):
     players.replication_key = "id"
     for rows in ([ANN, BOB], [{**BOB, "name": "Bobby"}], [CAT]):
         assert not run([players.schema(), players.batch(rows), players.state()]).error
@@ -26,7 +26,7 @@ def test_33_incremental_rows_are_appended_as_versions(run, reader, players):
     assert _names(reader.current("players", "id")) == [ANN, {**BOB, "name": "Bobby"}, CAT]
 
 
-def test_13_sequence_grows_from_run_to_run_even_if_the_clock_does_not(
+def test_f13_sequence_grows_from_run_to_run_even_if_the_clock_does_not(
     run, reader, players, monkeypatch
 ):
     run([players.schema(), players.batch([ANN, BOB]), players.state()])
@@ -41,7 +41,7 @@ def test_13_sequence_grows_from_run_to_run_even_if_the_clock_does_not(
     assert [row["sequence_to"] for row in log] == sequences[1:]
 
 
-def test_13_sequence_is_found_in_the_load_log_once_snapshots_have_expired(
+def test_f13_sequence_is_found_in_the_load_log_once_snapshots_have_expired(
     run, reader, players, monkeypatch
 ):
     run([players.schema(), players.batch([ANN]), players.state()])
@@ -53,7 +53,9 @@ def test_13_sequence_is_found_in_the_load_log_once_snapshots_have_expired(
 
 
 @pytest.mark.parametrize("rows_per_batch", [1, 50_000])
-def test_4_a_row_that_is_gone_gets_a_tombstone_and_may_return(run, reader, players, rows_per_batch):
+def test_f04_a_row_that_is_gone_gets_a_tombstone_and_may_return(
+    run, reader, players, rows_per_batch
+):
     more = {"batch_size_rows": rows_per_batch}
     run(players.full_refresh([ANN, BOB, CAT]), **more)
     run(players.full_refresh([ANN, CAT]), **more)
@@ -115,7 +117,7 @@ def test_a_foreign_tap_s_versioned_records_are_refreshed_too(run, reader, player
     assert reader.rows("players", "_sdc_table_version") == [(1,), (1,), (2,), (None,)]
 
 
-def test_4_a_refresh_may_take_several_commits(run, reader, players, monkeypatch):
+def test_f04_a_refresh_may_take_several_commits(run, reader, players, monkeypatch):
     run(players.full_refresh([ANN, BOB, CAT]))
     monkeypatch.setattr("columnar_singer.target.MAX_UNCOMMITTED_ROWS", 1)
     committed = [*players.records([ANN]), players.state()]
@@ -132,7 +134,7 @@ def test_of_a_key_sent_twice_the_last_counts(run, reader, players):
 
 
 @pytest.mark.parametrize("keys", [["id"], []])
-def test_9_an_empty_refresh_deletes_only_if_allowed(run, reader, players, keys):
+def test_f09_an_empty_refresh_deletes_only_if_allowed(run, reader, players, keys):
     players.keys = keys
     run(players.full_refresh([ANN, BOB]))
     refused = run(players.full_refresh([]))
@@ -157,7 +159,7 @@ def test_a_stream_without_key_is_current_in_its_latest_run(run, reader, players)
     assert len(rows) == 5
 
 
-def test_24_columns_are_added_and_widened_in_place(run, reader, players):
+def test_f24_columns_are_added_and_widened_in_place(run, reader, players):
     players.schema(count="integer", ratio="real", price="numeric(5,2)")
     row = {**ANN, "count": 1, "ratio": 0.5, "price": None}
     run([players.schema(), players.batch([row]), players.state()])
@@ -180,14 +182,14 @@ def test_24_columns_are_added_and_widened_in_place(run, reader, players):
     ]
 
 
-def test_24_a_column_that_vanishes_stays(run, reader, players):
+def test_f24_a_column_that_vanishes_stays(run, reader, players):
     run([players.schema(), players.batch([ANN]), players.state()])
     del players.properties["name"]
     run([players.schema(), players.batch([{"id": 2}]), players.state()])
     assert reader.rows("players", "id", "name") == [(1, "Ann"), (2, None)]
 
 
-def test_24_a_schema_may_change_between_batches(run, reader, players):
+def test_f24_a_schema_may_change_between_batches(run, reader, players):
     players.replication_key = "id"
     first = [players.schema(count="integer"), players.batch([{**ANN, "count": 1}])]
     second = [players.schema(count="bigint", more="text")]

@@ -60,9 +60,8 @@ def _content(reader):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("part_bytes", [1, 2**24])
-def test_tables_are_partitioned(run, reader, sales, monkeypatch, partitions, count, part_bytes):
-    monkeypatch.setattr("target_s3.spill.PART_BYTES", part_bytes)
+def test_tables_are_partitioned(run, reader, sales, monkeypatch, partitions, count):
+    monkeypatch.setattr("target_s3.spill.PART_BYTES", 1)
     monkeypatch.setattr("target_s3.partitions._PARTS", 4)
     rows = _rows(100)
     settings = {"partition_by": {"public-s*": partitions}}
@@ -129,7 +128,7 @@ def test_rows_are_sorted_and_the_metadata_say_so(run, reader, sales):
     assert len(reader.table("sales").sort_order().fields) == 1
 
 
-def test_34_file_size_and_properties_are_set_per_stream(run, reader, sales, monkeypatch):
+def test_f34_file_size_and_properties_are_set_per_stream(run, reader, sales, monkeypatch):
     monkeypatch.setattr("target_s3.staging.ROW_GROUP_BYTES", 1)
     settings = {
         "target_file_size_mb": {"public-sales": 1, "*": 512},

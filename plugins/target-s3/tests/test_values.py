@@ -65,7 +65,7 @@ def _stream(players, datatype):
 
 
 @pytest.mark.parametrize("datatype", TYPES)
-def test_15_to_17_values_are_exact(run, reader, players, datatype):
+def test_f15_f16_f17_values_are_exact(run, reader, players, datatype):
     expected_type, values = TYPES[datatype]
     stream = _stream(players, datatype)
     arrow = [None, *(value for value, _ in values)]
@@ -113,7 +113,7 @@ def test_a_column_may_have_any_name(run, reader, players):
     assert {name: found[name] for name in row} == row
 
 
-def test_33_34_tables_are_append_only_zstd_parquet_of_format_2(run, reader, players):
+def test_f33_f34_tables_are_append_only_zstd_parquet_of_format_2(run, reader, players):
     run(players.full_refresh([{"id": 1, "name": "a"}]))
     table = reader.table("players")
     assert table.format_version == 2

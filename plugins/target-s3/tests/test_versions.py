@@ -86,5 +86,5 @@ def test_rows_committed_earlier_in_the_run_are_not_gone():
     ("table_name", "expected"),
     [("strokes", "strokes"), ("TestCamel", "testcamel"), ("sales_a b!ö", "sales_a_b__")],
 )
-def test_28_tables_have_names_that_athena_allows(table_name, expected):
+def test_f28_tables_have_names_that_athena_allows(table_name, expected):
     assert lake_name(table_name) == expected
