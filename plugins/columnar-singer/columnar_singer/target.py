@@ -196,9 +196,9 @@ class ColumnarTarget(Target):
             if not isinstance(stream_map, SameRecordTransform):
                 self._isolate(sink, _refuse_stream_map)
             self._isolate(sink, sink.process_batch_files, encoding, message_dict["manifest"])
-            if sink.failure:
-                for url in message_dict["manifest"]:
-                    delete_batch_file(url)
+        # Of a stream that failed, or that a stream map removes, too: the tap waits for that.
+        for url in message_dict["manifest"]:
+            delete_batch_file(url)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "version"})
