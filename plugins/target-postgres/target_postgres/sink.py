@@ -252,8 +252,8 @@ class PostgresSink(ColumnarSink):
     def _finish_new_table(self, stage: Stage, row: LoadLogRow) -> CommitResult:
         """Make a table that was filled what it is to be; its transaction is still open."""
         connection = stage.connection
-        stage.finish()
         stage.rejected.settle(stage.table, stage.datatypes, stage.declared)
+        stage.finish()
         rejected = stage.rejected.quarantine(
             self._database.schema, stage.table, self.key_properties, row
         )
