@@ -15,10 +15,13 @@ import msgspec
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from singer_sdk.singerlib.json import deserialize_json, serialize_json
 
+from columnar_singer.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 JSON_NULL = msgspec.Raw(b"null")
+_SHOWN_CHARACTERS = 40
 
 
 class RecordLine(msgspec.Struct, gc=False):
@@ -65,7 +68,7 @@ class MessageReader(SimpleSingerReader):
             The number of messages of each type.
 
         Raises:
-            InvalidInputLine: A line is not JSON or lacks a key that its type requires.
+            UserError: A line is not JSON or lacks a key that its type requires.
             ValueError: A message's type is unknown.
         """
         stats: Counter[str] = Counter()
@@ -85,10 +88,37 @@ class MessageReader(SimpleSingerReader):
             stats["RECORD"] += records
         return stats
 
+    def deserialize_json(self, line: str) -> dict[str, Any]:
+        """Parse a line; the SDK's own version logs all of it, and a traceback.
+
+        Raises:
+            UserError: It is not JSON.
+        """
+        try:
+            return deserialize_json(line)
+        except ValueError as error:
+            message = (
+                f"a line of the input is no JSON: {line[:_SHOWN_CHARACTERS]!r}… ({error}); see "
+                "whether the tap was cut off, or prints something else than messages"
+            )
+            raise UserError(message) from error
+
+    @staticmethod
+    def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
+        """Check that a message has keys; the SDK's own version tells all of its content.
+
+        Raises:
+            UserError: It lacks one.
+        """
+        found = sorted(line_dict) if isinstance(line_dict, dict) else []
+        if missing := sorted(requires.difference(found)):
+            message = f"a message of the input lacks {missing}, it has {found}; correct the tap"
+            raise UserError(message)
+
     def _process_other(self, line: str, callbacks: dict[str, Callable[[Any], None]]) -> str:
         message = self.deserialize_json(line)
         self.assert_line_requires(message, requires={"type"})
-        kind: str = message["type"]
+        kind = str(message["type"])
         if kind not in callbacks:
             self._process_unknown_message(message)
         if kind == "RECORD":

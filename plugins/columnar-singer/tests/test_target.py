@@ -16,7 +16,6 @@ from columnar_singer.odd_values import OddValue
 from columnar_singer.target import TARGET_SETTINGS, ColumnarSink, ColumnarTarget, CommitResult
 from singer_sdk import typing as th
 from singer_sdk.exceptions import MissingKeyPropertiesError
-from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 
 class KeptSink(ColumnarSink):
@@ -131,10 +130,28 @@ def test_record_without_its_key_ends_the_run():
         load(schema("a", id="integer"), record("a", other=1))
 
 
-@pytest.mark.parametrize("line", ["{", '{"stream": "a"}', '{"type": "RECORD", "stream": "a"}'])
-def test_line_that_is_no_message_ends_the_run(line):
-    with pytest.raises(InvalidInputLine):
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "no JSON"),
+        (json.dumps(record("a", id=1, name="Eve"))[:-1], "no JSON"),
+        ("\n", "no JSON"),
+        ("5", "lacks .*'type'"),
+        ('{"stream": "a"}', "lacks .*'type'"),
+        ('{"type": "RECORD", "stream": "a", "x": "Eve"}', "lacks .*'record'"),
+        ('{"type": "SCHEMA", "stream": "a", "schema": []}', "lacks .*'properties'"),
+    ],
+)
+def test_line_that_is_no_message_ends_the_run_in_one_line_without_its_values(line, reason, caplog):
+    with pytest.raises(UserError, match=reason) as raised:
         load(schema("a", id="integer"), line)
+    assert "Eve" not in caplog.text + str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["NEWS", None, ["RECORD"]])
+def test_message_of_an_unknown_type_ends_the_run(kind):
+    with pytest.raises(ValueError, match="Unknown message type"):
+        load(schema("a", id="integer"), {"type": kind, "stream": "a", "record": {}})
 
 
 def test_rows_held_are_bounded_for_each_stream():

@@ -12,7 +12,7 @@ import psycopg
 from columnar_singer import metadata, quarantine
 from psycopg import sql
 
-from target_postgres.own_table import create_own_table
+from target_postgres.own_table import create_own_table, table_exists
 from target_postgres.table import checked_datatype, column_list
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ class Rejected:
         """
         self._connection = connection
         self._table = table
-        self._exists = False
 
     def add(self, odd_values: Sequence[OddValue], sequence: pa.ChunkedArray) -> None:
         """Note values.
@@ -198,6 +197,11 @@ class Rejected:
         if self._exists:
             self._connection.execute(sql.SQL("drop table {}").format(self._table))
 
+    @property
+    def _exists(self) -> bool:
+        # Asked each time: a transaction that is rolled back takes a table with it.
+        return table_exists(self._connection, self._table)
+
     def _create(self) -> None:
         if not self._exists:
             statement = sql.SQL(
@@ -205,7 +209,6 @@ class Rejected:
                 "reason text, is_legal boolean)"
             )
             self._connection.execute(statement.format(self._table))
-            self._exists = True
 
     def _place(self, stage: sql.Identifier, column: str, datatype: str) -> None:
         statement = sql.SQL(

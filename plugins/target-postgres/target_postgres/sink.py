@@ -147,6 +147,8 @@ class PostgresSink(ColumnarSink):
         def work(row: LoadLogRow) -> CommitResult:
             if not self._table_is_there:
                 return CommitResult(0)
+            if (stage := self._stage) is not None:
+                stage.rejected.settle(stage.table, stage.datatypes, stage.declared)
             return CommitResult(0, self._delete_others(row, self._source()), bytes=self._bytes)
 
         result = self._run(row, work)
@@ -192,7 +194,10 @@ class PostgresSink(ColumnarSink):
         return plan_table(self._table, self._wanted, found, mode=self.schema_drift)
 
     def _check_keys(self, found: Table | None) -> None:
-        if found is not None and set(found.key) != set(self.key_properties):
+        if found is None:
+            return
+        # Without a key every row would look deleted.
+        if not self.key_properties or set(found.key) != set(self.key_properties):
             message = (
                 f"table {self._table.as_string()} has the primary key ({', '.join(found.key)}), "
                 f"the keys sent are ({', '.join(self.key_properties)}); rename the table to load "
@@ -252,8 +257,8 @@ class PostgresSink(ColumnarSink):
     def _finish_new_table(self, stage: Stage, row: LoadLogRow) -> CommitResult:
         """Make a table that was filled what it is to be; its transaction is still open."""
         connection = stage.connection
-        stage.finish()
         stage.rejected.settle(stage.table, stage.datatypes, stage.declared)
+        stage.finish()
         rejected = stage.rejected.quarantine(
             self._database.schema, stage.table, self.key_properties, row
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from columnar_singer import metadata
 from columnar_singer.errors import UserError
 from psycopg import sql
@@ -135,8 +136,20 @@ class Stage:
         self.bytes += sent.nbytes
 
     def finish(self) -> None:
-        """Take away the defaults; they are of no use to a table that stays."""
+        """Make it a table that can stay: without defaults, each column of its own type.
+
+        What cannot be cast to it is rejected. Only a column that a later SCHEMA of the run brought
+        is staged as text here, see `can_be_direct`.
+        """
         self._set_defaults(dict.fromkeys(self._defaults))
+        texts = self.cast_columns()
+        try:
+            with self.connection.transaction():
+                self._cast_in_place(texts)
+        except psycopg.DataError:
+            if not self.rejected.take_misfits(self.table, texts):
+                raise
+            self._cast_in_place(texts)
 
     def drop(self) -> None:
         """Drop a temporary table and what belongs to it."""
@@ -162,6 +175,18 @@ class Stage:
             for name, datatype in self.declared.items()
             if self.datatypes[name] == TEXT and datatype != TEXT
         }
+
+    def _cast_in_place(self, columns: Mapping[str, str]) -> None:
+        statement = sql.SQL("alter table {} alter column {} type {} using {}")
+        for name, datatype in columns.items():
+            self.connection.execute(
+                statement.format(
+                    self.table,
+                    sql.Identifier(name),
+                    checked_datatype(datatype),
+                    self.cast(name, datatype),
+                )
+            )
 
     def _without_constants(self, table: pa.Table) -> pa.Table:
         """Leave out metadata that is the same in all rows: the table's defaults give it.

@@ -7,7 +7,7 @@ import signal
 import psycopg
 import pytest
 from columnar_singer.errors import UserError
-from target_postgres import lease
+from target_postgres import lease, rejected
 
 from tests.faults.proxy import TcpProxy
 
@@ -115,3 +115,34 @@ def test_many_new_tables_at_once(loaded, stream):
     loaded.run(*messages, batch_size_rows=1)
     for number in range(8):
         assert loaded.query(f"select count(*) from raw.t{number}") == [(2,)]
+
+
+def test_f25_a_failed_commit_with_values_for_the_quarantine_fails_its_stream_only(loaded, stream):
+    a = stream("public-a", {"id": "integer", "ip": "inet"})
+    b = stream("public-b", A)
+    loaded.run(a.schema(), a.record(id=0, ip=None))
+    loaded.execute("alter table raw.a add check (id < 5)")
+    with pytest.raises(UserError, match=r"1 of 2 streams failed: stream 'public-a': .*check"):
+        loaded.run(a.schema(), a.record(id=9, ip="no"), b.schema(), b.record(id=1, name="x"))
+    assert loaded.query("select id from raw.b") == [(1,)]
+
+
+def test_f10_values_for_the_quarantine_outlast_a_commit_that_is_tried_again(
+    loaded, stream, monkeypatch
+):
+    a = stream("public-a", {"id": "integer", "ip": "inet"})
+    loaded.run(a.schema(), a.record(id=1, ip=None))
+    quarantine, failures = rejected.Rejected.quarantine, [psycopg.errors.DeadlockDetected("once")]
+
+    def fail_once(*args):
+        if failures:
+            raise failures.pop()
+        return quarantine(*args)
+
+    monkeypatch.setattr(rejected.Rejected, "quarantine", fail_once)
+    loaded.run(a.schema(), a.record(id=1, ip="no"), a.record(id=2, ip="10.0.0.1"))
+    assert loaded.query("select id, host(ip) from raw.a order by id") == [
+        (1, None),
+        (2, "10.0.0.1"),
+    ]
+    assert loaded.query("select original_text from raw.quarantine") == [("no",)]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pyarrow as pa
 import pytest
+from columnar_singer import odd_values
+from columnar_singer.batch_files import write_batch_files
 from columnar_singer.errors import UserError
+from columnar_singer.types import arrow_schema
 
 A = {"id": "integer", "part": "uuid", "name": "text"}
 PARTS = [f"3b241101-e2bb-4255-8caf-4136c566a96{n}" for n in range(5)]
@@ -89,3 +95,34 @@ def test_f09_keys_that_are_not_known_to_be_complete_delete_nothing(
     with pytest.raises(UserError, match="'public-a'"):
         loaded.run(*states)
     assert loaded.query(GONE) == []
+
+
+def test_f04_a_key_that_arrow_cannot_hold_is_known(loaded, stream, state_of, tmp_path):
+    """What travels beside its column is a key like any other."""
+    a = stream("public-a", {"id": "integer", "until": "timestamp with time zone"}, ["id", "until"])
+
+    def batch(*ids):
+        schema = arrow_schema(a.properties)
+        rows = [{"id": number, "until": None} for number in ids]
+        odd = [odd_values.OddValue(row, "until", "infinity", "") for row in range(len(ids))]
+        plain = pa.RecordBatch.from_pylist(rows, schema=schema)
+        files = write_batch_files(
+            [odd_values.attach(plain, odd)], tmp_path, schema, extracted_at=datetime.now(tz=UTC)
+        )
+        return {**a.batch(tmp_path, []), "manifest": [file.url for file in files]}
+
+    loaded.run(a.schema(), batch(1, 2), state_of(a={}))
+    keys = a.schema()
+    keys["schema"]["x-keys-only"] = True
+    loaded.run(keys, batch(1), state_of(a={"rows_read": 1}))
+    assert loaded.query(GONE) == [(2,)]
+
+
+def test_keys_of_a_table_without_a_key_delete_nothing(loaded, stream, state_of):
+    a = stream("public-a", {"id": "integer"}, [])
+    loaded.run(a.schema(), a.record(id=1))
+    keys = a.schema()
+    keys["schema"]["x-keys-only"] = True
+    with pytest.raises(UserError, match="primary key"):
+        loaded.run(keys, a.record(id=1), state_of(a={"rows_read": 1}))
+    assert loaded.query("select id from raw.a") == [(1,)]

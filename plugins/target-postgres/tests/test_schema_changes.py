@@ -252,3 +252,46 @@ def _one(stream, types, **record):
 
 def _escaped(text):
     return text.replace("(", r"\(").replace(")", r"\)")
+
+
+@pytest.mark.parametrize(
+    ("types", "values", "wanted"),
+    [
+        ({"ip": "inet"}, {"ip": "10.0.0.1/32"}, "inet"),
+        ({"n": "numeric"}, {"n": "2.50"}, "numeric"),
+    ],
+)
+def test_schema_that_changes_within_the_run_that_creates_the_table(
+    loaded, stream, types, values, wanted
+):
+    """Rows of the first SCHEMA are in the table already, where COPY has no form for the new."""
+    first = stream("public-a", {"id": "integer", **dict.fromkeys(types.keys() & {"n"}, "bigint")})
+    then = stream("public-a", {"id": "integer", **types})
+    old = dict.fromkeys(types.keys() & {"n"}, 7)
+    loaded.run(
+        first.schema(), first.record(id=1, **old), then.schema(), then.record(id=2, **values)
+    )
+    (name,) = types
+    columns = loaded.query(
+        "select attname, format_type(atttypid, atttypmod) from pg_attribute "
+        f"where attrelid = 'raw.a'::regclass and attname like '{name}%'"
+    )
+    assert columns == [(name, wanted)]
+    rows = loaded.query(f"select id, {name}::text from raw.a order by id")
+    assert rows == [(1, str(old[name]) if old else None), (2, str(values[name]))]
+
+
+def test_f10_misfits_of_a_schema_that_changes_within_the_run_go_to_quarantine(loaded, stream):
+    first = stream("public-a", {"id": "integer"})
+    then = stream("public-a", {"id": "integer", "ip": "inet", "mac": "macaddr"})
+    loaded.run(
+        first.schema(),
+        first.record(id=1),
+        then.schema(),
+        then.record(id=2, ip="10.0.0.1", mac="no"),
+    )
+    assert loaded.query("select id, host(ip), mac from raw.a order by id") == [
+        (1, None, None),
+        (2, "10.0.0.1", None),
+    ]
+    assert loaded.query("select original_text from raw.quarantine") == [("no",)]
