@@ -162,10 +162,17 @@ class Lake:
             drift.changes.extend(wanted.layout.apply(table, drift.written))
             return table, drift
 
-    def drop(self, table: Table) -> None:
-        """Drop a table that this run made and nobody has written to."""
-        with lake_errors(self.settings, f"drop {'.'.join(table.name())}"):
-            self._catalog.drop_table(table.name())
+    def drop_if_unused(self, table: Table) -> None:
+        """Drop a table that this run made, unless another run loads it or has loaded it.
+
+        What fails is told and left.
+        """
+        name = table.name()[-1]
+        try:
+            if self.leases.take_if_free(name) and table.refresh().current_snapshot() is None:
+                self._catalog.drop_table(table.name())
+        except Exception as error:
+            logger.warning("Table %s, made by this run, stays empty: %s", name, one_line(error))
 
     def append(self, table: Table, files: list[DataFile], row: LoadLogRow) -> None:
         """Make files visible, all at once. A concurrent commit is waited for and followed.

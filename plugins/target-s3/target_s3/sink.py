@@ -149,7 +149,7 @@ class LakeSink(ColumnarSink):
         if self._made_table:
             # An empty table would hide from the next run that the stream's table was gone.
             self._made_table = False
-            self._lake.drop(self._opened)
+            self._lake.drop_if_unused(self._opened)
 
     @property
     def _opened(self) -> Table:

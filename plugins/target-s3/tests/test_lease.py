@@ -125,3 +125,11 @@ def test_rows_read_before_those_committed_are_refused(run, reader, players):
     assert "read at 2026-01-02" in str(send("old", "2026-01-01T00:00:00+00:00").error)
     assert send("newer", "2026-01-02T00:00:00+00:00").error is None
     assert reader.rows("players", "name") == [("new",), ("newer",)]
+
+
+def test_f27_a_new_table_that_another_run_loads_is_not_dropped(run, reader, players, new_leases):
+    """The run that made it fails, as the other one was first to have rows for it."""
+    new_leases("first", seconds=3).take("players")
+    outcome = run([players.schema(), players.batch([ANN]), players.state()])
+    assert "is being loaded by run first" in str(outcome.error)
+    assert reader.rows("players") == []
