@@ -177,6 +177,8 @@ class Lake:
     def append(self, table: Table, files: list[DataFile], row: LoadLogRow) -> None:
         """Make files visible, all at once. A concurrent commit is waited for and followed.
 
+        But not one of another run: that run has taken the lease, which this one lost.
+
         Args:
             table: The table they were written for.
             files: Complete files, each in no snapshot yet.
@@ -191,10 +193,15 @@ class Lake:
             for name, value in vars(row).items()
             if value is not None
         }
+        other_runs = set(summaries(table, "run_id")) - {row.run_id}
+
+        def check() -> None:
+            _refuse_other_runs(table, row, other_runs)
+
         with lake_errors(self.settings, f"append to {'.'.join(table.name())}"):
             if self.settings.is_hive:
                 self._catalog.register_partitions(table, files)  # type: ignore[attr-defined]
-            catalog.append(table, files, summary)
+            catalog.append(table, files, summary, check)
 
     def append_to_quarantine(self, files: list[DataFile]) -> None:
         """Make rows of the quarantine visible; errors as for `append`."""
@@ -340,5 +347,15 @@ def refuse_older_read(table: Table, row: LoadLogRow) -> None:
         message = (
             f"its rows were read from the source at {mine}, and table '{row.table_name}' has rows "
             f"read at {max(times)} already, from another run; nothing is committed: run again"
+        )
+        raise UserError(message)
+
+
+def _refuse_other_runs(table: Table, row: LoadLogRow, known: Collection[str]) -> None:
+    """Refuse to follow a commit that another run has made since this one took the lease."""
+    if others := set(summaries(table, "run_id")) - {row.run_id, *known}:
+        message = (
+            f"run {others.pop()} has loaded table '{row.table_name}' meanwhile, for the lease of "
+            "this one expired while it stood still; nothing is committed: run again"
         )
         raise UserError(message)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 from columnar_singer.errors import UserError
+from target_s3 import catalog
 from target_s3.lake import Lake
 from target_s3.lease import Leases
 from target_s3.settings import LakeSettings
@@ -133,3 +134,28 @@ def test_f27_a_new_table_that_another_run_loads_is_not_dropped(run, reader, play
     outcome = run([players.schema(), players.batch([ANN]), players.state()])
     assert "is being loaded by run first" in str(outcome.error)
     assert reader.rows("players") == []
+
+
+def test_f27_a_run_that_was_stalled_until_its_lease_went_to_another_commits_nothing(
+    run, reader, players, monkeypatch
+):
+    append = catalog.append
+
+    def send(name, day):
+        state = players.state(source_time=f"2026-01-0{day}T00:00:00+00:00")
+        return run([players.schema(), players.batch([{"id": 1, "name": name}]), state])
+
+    def stall(table, *more):
+        monkeypatch.setattr("target_s3.catalog.append", append)
+        # It read the source before, but has waited for the lease.
+        assert send("other", 2).error is None
+        append(table, *more)
+
+    send("first", 1)
+    monkeypatch.setattr("target_s3.lease.Lease.is_over", lambda *_: True)
+    monkeypatch.setattr("target_s3.catalog.append", stall)
+    outcome = send("stalled", 3)
+    assert "has loaded table 'players' meanwhile" in str(outcome.error)
+    assert "\n" not in str(outcome.error)
+    assert outcome.states == []
+    assert reader.rows("players", "name") == [("first",), ("other",)]
