@@ -159,3 +159,24 @@ def test_f27_a_run_that_was_stalled_until_its_lease_went_to_another_commits_noth
     assert "\n" not in str(outcome.error)
     assert outcome.states == []
     assert reader.rows("players", "name") == [("first",), ("other",)]
+
+
+def test_f13_f27_numbers_are_greater_than_those_of_the_run_before_whatever_its_clock(
+    run, reader, players, monkeypatch
+):
+    """A table is opened while another run, whose clock is ahead, still loads it."""
+    take, now = Leases.take, time.time_ns
+
+    def send(name):
+        return run([players.schema(), players.batch([{"id": 1, "name": name}]), players.state()])
+
+    def wait(leases, table_name):
+        monkeypatch.setattr(Leases, "take", take)
+        with monkeypatch.context() as clock:
+            clock.setattr("columnar_singer.metadata.time.time_ns", lambda: now() + 3600 * 10**9)
+            assert send("before").error is None
+        return take(leases, table_name)
+
+    monkeypatch.setattr(Leases, "take", wait)
+    assert send("after").error is None
+    assert reader.rows("players", "name") == [("before",), ("after",)]
