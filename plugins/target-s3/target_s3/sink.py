@@ -54,6 +54,7 @@ class LakeSink(ColumnarSink):
         self._staged: StagedFiles | None = None
         self._keys: KeySpill | None = None
         self._written: dict[str, str] = {}
+        self._other_versions: list[str] = []
         self._made_table = False
 
     def open_table(self) -> list[str]:
@@ -79,6 +80,7 @@ class LakeSink(ColumnarSink):
         for warning in drift.warnings:
             self.logger.warning("%s: %s", self._full_name, warning)
         self._written = drift.written
+        self._other_versions = drift.other_versions
         self._staged = self._new_files(files)
         self._made_table = self._made_table or CREATED_TABLE in drift.changes
         return drift.changes
@@ -220,8 +222,12 @@ class LakeSink(ColumnarSink):
         return Refresh(
             table=self._opened,
             keys=self.key_properties,
-            # With keys alone there is nothing to compare.
-            columns=[self._written.get(name, name) for name in self.columns],
+            # With keys alone there is nothing to compare. The other versions of a column are NULL
+            # in what was sent: so a value that has become NULL is told from one that stays so.
+            columns=[
+                *(self._written.get(name, name) for name in self.columns),
+                *self._other_versions,
+            ],
             first_sequence=self.first_sequence,
             next_sequence=row.sequence_to + 1,
             sync_started_at=self.sync_started_at,
