@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 from columnar_singer import batch_files
+from columnar_singer.connection_errors import PassingError
 from columnar_singer.errors import UserError, one_line
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
@@ -153,7 +154,7 @@ class TapPostgres(Tap):
         The SDK's own stops at the first that fails, and so keeps the others from being read.
 
         Raises:
-            UserError: A stream has failed; the others are done.
+            UserError: A stream has failed; the others are done. Or the server is gone.
         """
         if self.state:
             self.state_writer.write_state(self.state)
@@ -167,7 +168,8 @@ class TapPostgres(Tap):
             for stream in self.selected_streams:
                 try:
                     stream.sync()
-                except BrokenPipeError:
+                except (BrokenPipeError, PassingError):
+                    # Neither the target nor the server is there any more, for no stream.
                     raise
                 except Exception as error:
                     self._report(stream.name, error)

@@ -362,3 +362,22 @@ def test_a_partition_that_is_attached_while_the_tap_runs_is_read_with_the_others
     run = source.run(after_snapshot=lambda: source.execute(attach))
     # FULL_TABLE: what is not sent counts as deleted, and the next run finds nothing changed.
     assert run.values("public-t", "id") == list(range(1, ROWS + 1))
+
+
+def test_a_server_without_a_connection_left_is_read_by_the_one_there_is(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.execute(
+        "create table t (id int, note text)",
+        f"insert into t select n, repeat('x', 100) from generate_series(1, {ROWS}) n",
+        "analyze t",
+        "create role has_one login password 'r' connection limit 1",
+        "grant select on t to has_one",
+    )
+    try:
+        run = source.run(user="has_one", password="r", connect_attempts=1)
+        assert run.error is None
+        assert run.values("public-t", "id") == list(range(1, ROWS + 1))
+        assert "the server has no connection left" in caplog.text
+    finally:
+        source.execute("drop owned by has_one", "drop role has_one")
