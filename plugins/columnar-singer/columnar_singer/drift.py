@@ -75,6 +75,8 @@ class Drift(Generic[Type]):
         widened: New type of each column to widen.
         unwritten: The table's columns that are not written any more, older versions and what the
             stream no longer has: NULL in each row that is written from now on.
+        superseded: Those of `unwritten` that are other versions of a column that is written: a row
+            with a value in one is not as the stream has it.
         changes: `added` and `widened` in words, for the load log.
         warnings: What whoever reads the table must know, in words. It repeats with each run.
     """
@@ -83,6 +85,7 @@ class Drift(Generic[Type]):
     added: dict[str, Type]
     widened: dict[str, Type]
     unwritten: tuple[str, ...]
+    superseded: tuple[str, ...]
     changes: list[str]
     warnings: list[str]
 
@@ -124,7 +127,7 @@ def plan_drift(
     planner = _Planner(table, wanted, found or {}, destination, frozenset(fixed))
     drift = planner.plan()
     if found is None:
-        return Drift(drift.written, drift.added, {}, (), [CREATED_TABLE], [])
+        return Drift(drift.written, drift.added, {}, (), (), [CREATED_TABLE], [])
     planner.check(mode)
     return drift
 
@@ -164,11 +167,14 @@ class _Planner(Generic[Type]):
     def plan(self) -> Drift[Type]:
         self._check_names()
         written = {name: self._place(name, wanted) for name, wanted in self._wanted.items()}
+        unwritten = tuple(name for name in self._found if name not in written.values())
+        versions = {column for name in self._wanted for _, column in self._family(name)}
         return Drift(
             written,
             self._added,
             self._widened,
-            tuple(name for name in self._found if name not in written.values()),
+            unwritten,
+            tuple(name for name in unwritten if name in versions),
             self._changes,
             self._warnings,
         )

@@ -36,8 +36,8 @@ _VALUES = msgspec.json.Decoder(list, float_hook=Decimal)
 _ANY_DOUBLE_DIGITS = 15
 """A decimal of so many digits is the only one of them that its nearest double stands for."""
 
-_PLAIN_NUMBER = r"^(0|-?[1-9][0-9]*|-?[0-9]+\.[0-9]+)$"
-"""Which Python prints as it reads it: no exponent, no minus zero."""
+_PLAIN_NUMBER = r"^(0|-?[1-9][0-9]*|-?[1-9][0-9]*\.[0-9]+|-?0\.[0-9]{1,6}|-?0\.0{0,5}[1-9][0-9]*)$"
+"""Which Python prints as it reads it: no exponent, no minus zero, no 0.0000001, which is 1E-7."""
 
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{6})?$"
 _NO_FRACTION = r"\.000000$"

@@ -284,6 +284,17 @@ def test_a_column_at_once_is_what_its_values_are(datatype, values):
 
 
 @pytest.mark.parametrize(
+    "numeral",
+    ["-0.5", "0.000001", "0.0000001", "0.0000010", "0.000000", "0.0000000", "10.0000000", "1e-7"],
+)
+def test_a_numeral_has_one_text_whatever_its_neighbours(numeral):
+    column = from_postgres("numeric")
+    alone, _ = records._convert("v", [Raw(numeral.encode())], column, {})
+    beside, _ = records._convert("v", [Raw(numeral.encode()), Raw(b"1e9")], column, {})
+    assert alone[0] == beside[0]
+
+
+@pytest.mark.parametrize(
     ("datatype", "values"),
     [
         ("boolean", [True, None]),

@@ -54,6 +54,7 @@ def upsert(
     source: Source,
     key: Sequence[str],
     emptied: Sequence[str],
+    superseded: Sequence[str],
     *,
     sequence_from: int,
     expects_unchanged: bool,
@@ -72,6 +73,7 @@ def upsert(
         source: The staged rows.
         key: Columns of the primary key.
         emptied: The table's columns that are NULL in a row that is updated.
+        superseded: Those of them in which a value makes a row another than the one sent.
         sequence_from: Staged rows with a smaller number were merged before.
         expects_unchanged: Most rows are there as they are. They are then found by a join, since
             ON CONFLICT locks, and so writes, each row that it looks at.
@@ -85,13 +87,11 @@ def upsert(
     unchanged: sql.Composable = sql.SQL("")
     if expects_unchanged:
         unchanged = sql.SQL(
-            " where not exists (select from {table} as present where {same} "
-            "and not row({present})::record *<> row({sent})::record)"
+            " where not exists (select from {table} as present where {same} and not ({differ}))"
         ).format(
             table=table,
             same=_same(key, "present", "latest"),
-            present=_qualified("present", compared),
-            sent=_qualified("latest", compared),
+            differ=_differ("latest", compared, superseded),
         )
     assignments = [
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
@@ -105,7 +105,7 @@ def upsert(
         "select distinct on ({key}) * from ({sent_rows}) as sent order by {key}, {sequence} desc"
         ") as latest{unchanged} "
         "on conflict ({key}) do update set {assignments} "
-        "where row({present})::record *<> row({sent})::record"
+        "where {differ}"
     ).format(
         table=table,
         sent_rows=source.rows(every, sequence_from=sequence_from),
@@ -114,8 +114,7 @@ def upsert(
         sequence=_SEQUENCE,
         unchanged=unchanged,
         assignments=sql.SQL(", ").join(assignments),
-        present=_qualified("present", compared),
-        sent=_qualified("excluded", compared),
+        differ=_differ("excluded", compared, superseded),
     )
 
 
@@ -235,6 +234,17 @@ def any_live_row(table: sql.Identifier) -> sql.Composed:
 
 def _qualified(alias: str, names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(alias, name) for name in names)
+
+
+def _differ(sent: str, compared: Sequence[str], superseded: Sequence[str]) -> sql.Composed:
+    """Tell whether a row of `present` is another than the one that was sent."""
+    contents = sql.SQL("row({})::record *<> row({})::record").format(
+        _qualified("present", compared), _qualified(sent, compared)
+    )
+    values = (
+        sql.SQL("{} is not null").format(sql.Identifier("present", name)) for name in superseded
+    )
+    return sql.SQL(" or ").join([contents, *values])
 
 
 def _same(key: Sequence[str], left: str, right: str) -> sql.Composed:

@@ -290,6 +290,7 @@ class PostgresSink(ColumnarSink):
                 source,
                 key,
                 plan.emptied,
+                plan.superseded,
                 sequence_from=first,
                 expects_unchanged=not self.is_incremental,
             )

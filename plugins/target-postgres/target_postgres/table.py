@@ -94,6 +94,7 @@ class Plan:
         widened: Columns that take another type.
         written: The table's column for each of the stream's.
         emptied: The table's columns that are NULL in each row that is written.
+        superseded: Those of `emptied` that are other versions of a column of the stream.
         warnings: What whoever reads the table must know, in words.
     """
 
@@ -102,6 +103,7 @@ class Plan:
     widened: list[str]
     written: dict[str, str]
     emptied: list[str]
+    superseded: list[str]
     warnings: list[str]
 
 
@@ -188,6 +190,7 @@ def plan_table(
         list(followed.widened),
         followed.written,
         emptied,
+        [column for column in emptied if column in followed.superseded],
         followed.warnings,
     )
 

@@ -295,3 +295,19 @@ def test_f10_misfits_of_a_schema_that_changes_within_the_run_go_to_quarantine(lo
         (2, "10.0.0.1", None),
     ]
     assert loaded.query("select original_text from raw.quarantine") == [("no",)]
+
+
+@pytest.mark.parametrize("is_incremental", [True, False])
+def test_f24_a_value_that_became_null_with_its_type_is_null(loaded, stream, is_incremental):
+    """Nothing else in the row tells that its value is no longer the one of the old column."""
+    key = {"id": "integer"}
+    old = stream("public-a", {**key, "v": "text"}, is_incremental=is_incremental)
+    new = stream("public-a", {**key, "v": "boolean"}, is_incremental=is_incremental)
+    value = "select id, v, v__v2 from raw.a order by id"
+    loaded.run(old.schema(), old.record(id=1, v="x"), old.record(id=2, v="x"))
+    loaded.run(new.schema(), new.record(id=1, v=None), new.record(id=2, v=True))
+    assert loaded.query(value) == [(1, None, None), (2, None, True)]
+    loaded.run(new.schema(), new.record(id=1, v=None), new.record(id=2, v=True))
+    assert loaded.log("rows_committed")[-1] == (0,)
+    loaded.run(old.schema(), old.record(id=2, v=None))
+    assert loaded.query(value) == [(1, None, None), (2, None, None)]
