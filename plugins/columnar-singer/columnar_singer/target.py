@@ -33,6 +33,7 @@ from columnar_singer.facts import StreamFacts
 from columnar_singer.messages import MessageReader, RecordLine, as_json
 from columnar_singer.sink import DEFAULT_BATCH_SIZE_ROWS, ColumnarSink
 from columnar_singer.state import StateLedger
+from columnar_singer.stopping import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,9 +50,6 @@ __all__ = [
     "CommitResult",
     "DestinationLostError",
 ]
-
-SIGNAL_EXIT_STATUS = 128
-"""Added to the signal's number, as a shell reports it."""
 
 MAX_HELD_BYTES = 32 * 1024 * 1024
 """RECORDs of all streams are staged once they come to so many bytes of JSON."""
@@ -366,7 +364,7 @@ class ColumnarTarget(Target):
             "Stopped by %s; what is not committed is read again by the next run",
             signal.Signals(signum).name,
         )
-        raise SystemExit(SIGNAL_EXIT_STATUS + signum)
+        stop(signum)
 
     def _let_go(self) -> None:
         for sink in self._sinks.values():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +12,7 @@ import psycopg
 from columnar_singer import batch_files
 from columnar_singer.connection_errors import PassingError
 from columnar_singer.errors import UserError, one_line
+from columnar_singer.stopping import stop
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
@@ -27,9 +27,6 @@ from tap_postgres.workers import Workers
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
-
-_SIGNAL_STATUS = 128
-"""Added to a signal's number, gives the exit status that a shell reports."""
 
 
 class TapPostgres(Tap):
@@ -280,4 +277,4 @@ class TapPostgres(Tap):
         The SDK's own writes the state from within the signal handler, maybe into the middle of
         another message, and reports success.
         """
-        sys.exit(_SIGNAL_STATUS + signum)
+        stop(signum)
