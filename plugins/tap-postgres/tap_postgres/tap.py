@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sys
 from collections import Counter
 from functools import cached_property
@@ -174,6 +175,9 @@ class TapPostgres(Tap):
                 except Exception as error:
                     self._report(stream.name, error)
                     failed.append(stream.name)
+        except BrokenPipeError:
+            self._delete_batch_files()
+            raise
         finally:
             self._clean_up()
         if failed:
@@ -268,6 +272,11 @@ class TapPostgres(Tap):
         if self._snapshot is not None:
             self._snapshot.connection.close()
         self._snapshot = None
+
+    def _delete_batch_files(self) -> None:
+        """Delete what nobody will read any more."""
+        if "batch_directory" in self.__dict__:
+            shutil.rmtree(self.batch_directory, ignore_errors=True)
 
     def _clean_up(self) -> None:
         self._close_connections()
