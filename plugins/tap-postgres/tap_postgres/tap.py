@@ -14,6 +14,7 @@ import psycopg
 from columnar_singer import batch_files
 from columnar_singer.connection_errors import PassingError
 from columnar_singer.errors import UserError, one_line
+from columnar_singer.unread_files import UnreadFiles
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
@@ -117,9 +118,9 @@ class TapPostgres(Tap):
         return batch_files.new_run_directory(self.settings.batch.root)
 
     @cached_property
-    def unread_files(self) -> batch_files.UnreadFiles:
+    def unread_files(self) -> UnreadFiles:
         """The batch files that the target has not read yet."""
-        return batch_files.UnreadFiles()
+        return UnreadFiles()
 
     @cached_property
     def workers(self) -> Workers:
