@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from columnar_singer import batch_files
 from columnar_singer.errors import UserError
+from columnar_singer.unread_files import UnreadFiles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -162,7 +163,7 @@ def test_a_tap_waits_for_a_target_as_long_as_there_is_one(
     reader, writer = os.pipe()
     with open(writer, "w") as output:  # noqa: PTH123 (a descriptor)
         monkeypatch.setattr("sys.stdout", output)
-        unread = batch_files.UnreadFiles(limit=file.bytes - 1)
+        unread = UnreadFiles(limit=file.bytes - 1)
         unread.wait_for_room()
         unread.add(file)
 
@@ -185,6 +186,6 @@ def test_a_tap_whose_messages_go_to_a_file_waits_for_nobody(
     [file] = batch_files.write_batch_files([batch(0, 9)], directory, SCHEMA, extracted_at=NOW)
     with (tmp_path / "messages").open("w") as output:
         monkeypatch.setattr("sys.stdout", output)
-        unread = batch_files.UnreadFiles(limit=0)
+        unread = UnreadFiles(limit=0)
         unread.add(file)
         unread.wait_for_room()

@@ -84,12 +84,18 @@ _WAL_FLUSHED = "select pg_current_wal_flush_lsn() >= %(lsn)s::pg_lsn as is_flush
 _WAL_WAIT_SECONDS = 1.0
 _WAL_POLL_SECONDS = 0.05
 
-# pg_class is read in the snapshot, pg_relation_filenode looks at the present.
+# pg_class is read in the snapshot, pg_relation_filenode looks at the present. What was read is what
+# is locked: the tables of a view and the partitions there are, too.
 _REWRITTEN = """
 select exists (
-    select from pg_class
-    where oid = any (%(relations)s) and relfilenode <> 0
-        and relfilenode is distinct from pg_relation_filenode(oid)
+    select
+    from pg_locks locked
+    join pg_class c on c.oid = locked.relation
+    where locked.pid = pg_backend_pid()
+        and locked.database = (select oid from pg_database where datname = current_database())
+        and c.relkind in ('r', 'm')
+        and c.relnamespace <> 'pg_catalog'::regnamespace
+        and c.relfilenode is distinct from pg_relation_filenode(c.oid)
 ) as is_rewritten
 """
 
@@ -169,16 +175,14 @@ class Snapshot:
         row = self.connection.execute(_WAL_FLUSHED, {"lsn": self.wal_lsn}).fetchone()
         return row is not None and bool(row[0])
 
-    def is_rewritten(self, relations: tuple[int, ...]) -> bool:
+    def is_rewritten(self) -> bool:
         """Whether a table looks empty in the snapshot because it was truncated or rewritten since.
 
-        https://www.postgresql.org/docs/current/mvcc-caveats.html
+        Of the tables that were read in this transaction, so that a lock keeps them as they are.
 
-        Args:
-            relations: `Table.relations`, of a table that was read in this transaction, so that a
-                lock keeps it as it is.
+        https://www.postgresql.org/docs/current/mvcc-caveats.html
         """
-        row = self.connection.execute(_REWRITTEN, {"relations": list(relations)}).fetchone()
+        row = self.connection.execute(_REWRITTEN).fetchone()
         return row is not None and bool(row[0])
 
 

@@ -215,7 +215,7 @@ class PostgresStream(Stream):
                 bookmark = self._sync_again(snapshot, columns, key, self._tap.settings.backfill)
             else:
                 bookmark = self._sync_incremental(snapshot, columns, key)
-            if snapshot.is_rewritten(self.table.relations):
+            if snapshot.is_rewritten():
                 message = (
                     f"{self.table.schema}.{self.table.name} was truncated or rewritten while the "
                     "tap ran, so its rows of before cannot be read; the next run reads it"

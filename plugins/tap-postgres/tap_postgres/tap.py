@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ from columnar_singer import batch_files
 from columnar_singer.connection_errors import PassingError
 from columnar_singer.errors import UserError, one_line
 from columnar_singer.stopping import stop
+from columnar_singer.unread_files import UnreadFiles
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
@@ -113,9 +115,9 @@ class TapPostgres(Tap):
         return batch_files.new_run_directory(self.settings.batch.root)
 
     @cached_property
-    def unread_files(self) -> batch_files.UnreadFiles:
+    def unread_files(self) -> UnreadFiles:
         """The batch files that the target has not read yet."""
-        return batch_files.UnreadFiles()
+        return UnreadFiles()
 
     @cached_property
     def workers(self) -> Workers:
@@ -171,6 +173,9 @@ class TapPostgres(Tap):
                 except Exception as error:
                     self._report(stream.name, error)
                     failed.append(stream.name)
+        except BrokenPipeError:
+            self._delete_batch_files()
+            raise
         finally:
             self._clean_up()
         if failed:
@@ -265,6 +270,11 @@ class TapPostgres(Tap):
         if self._snapshot is not None:
             self._snapshot.connection.close()
         self._snapshot = None
+
+    def _delete_batch_files(self) -> None:
+        """Delete what nobody will read any more."""
+        if "batch_directory" in self.__dict__:
+            shutil.rmtree(self.batch_directory, ignore_errors=True)
 
     def _clean_up(self) -> None:
         self._close_connections()

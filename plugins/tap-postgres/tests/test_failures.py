@@ -190,6 +190,18 @@ def test_a_target_that_has_ended_ends_the_tap(source: Source, tmp_path: Path) ->
     assert "Exception ignored" not in errors
 
 
+def test_a_target_that_has_ended_leaves_no_batch_file(source: Source, tmp_path: Path) -> None:
+    source.execute("create view slow as select pg_sleep(1)::text as x")
+    with subprocess.Popen(
+        command(tmp_path, source.config), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert process.returncode == 1
+    assert list(source.directory.iterdir()) == []
+
+
 def test_the_lock_on_a_table_ends_with_its_stream(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -390,11 +390,12 @@ def test_f35_a_column_that_is_gone_since_the_catalog_does_not_break_the_stream(
     assert [set(row) for row in run.rows[STREAM]] == [{"id", "updated_at"}]
 
 
+@pytest.mark.parametrize("rewrite", ["truncate events", "alter table events alter note type name"])
 def test_a_table_truncated_while_the_tap_runs_fails_instead_of_looking_empty(
-    events: Source, caplog: pytest.LogCaptureFixture
+    events: Source, caplog: pytest.LogCaptureFixture, rewrite: str
 ) -> None:
     insert(events.connection, "one")
-    run = events.run(BY_TIME, after_snapshot=lambda: events.execute("truncate events"))
+    run = events.run(BY_TIME, after_snapshot=lambda: events.execute(rewrite))
     assert run.error is not None
     assert "truncated or rewritten" in caplog.text
     assert not run.of("STATE")

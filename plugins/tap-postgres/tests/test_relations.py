@@ -203,3 +203,17 @@ def test_f35_a_thousand_tables_are_discovered_by_one_query(
     tap = TapPostgres(config=source.config)
     assert len(tap.streams) == 1000
     assert len(queries) == 2  # the session's settings, and the catalog
+
+
+def test_a_view_of_a_table_truncated_while_the_tap_runs_fails_instead_of_looking_empty(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.execute(
+        "create table kept as select 1 as id",
+        "create table emptied as select 1 as id",
+        "create view seen as select * from emptied",
+    )
+    run = source.run(after_snapshot=lambda: source.execute("truncate emptied"))
+    assert "public.seen was truncated or rewritten" in caplog.text
+    assert not run.bookmark("public-seen")
+    assert run.bookmark("public-kept")

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from columnar_singer import batch_files, retry
-from tap_postgres import chunks, sending, workers
+from columnar_singer import retry
+from columnar_singer.unread_files import UnreadFiles
+from tap_postgres import chunks, sending, tap, workers
 
 if TYPE_CHECKING:
     from .conftest import Source
@@ -317,7 +318,7 @@ main()
 def test_files_wait_for_a_target_that_is_slow(
     table: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unread = batch_files.UnreadFiles(limit=100_000)
+    unread = UnreadFiles(limit=100_000)
     _reader, writer = os.pipe()
     monkeypatch.setattr(unread, "_output", writer)
     most = 0
@@ -335,7 +336,7 @@ def test_files_wait_for_a_target_that_is_slow(
     done = threading.Event()
     consumer = threading.Thread(target=consume)
     consumer.start()
-    monkeypatch.setattr(batch_files, "UnreadFiles", lambda: unread)
+    monkeypatch.setattr(tap, "UnreadFiles", lambda: unread)
     try:
         run = table.run()
     finally:
