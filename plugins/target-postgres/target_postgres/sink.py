@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -157,7 +158,9 @@ class PostgresSink(ColumnarSink):
 
     def abandon(self) -> None:
         """Drop what is staged."""
-        self._let_go()
+        # What cannot be dropped goes with its connection.
+        with contextlib.suppress(UserError):
+            self._let_go()
 
     # Details
 
@@ -227,7 +230,8 @@ class PostgresSink(ColumnarSink):
         """Do something and write the load log's row, in one transaction."""
         if self._stage is not None:
             self._stage.check_connection()
-        self._database.hold_lease(self._table)
+        with self._database.explained():
+            self._database.hold_lease(self._table)
         connection = self._connection
 
         def transaction() -> tuple[CommitResult, list[LoadLogRow]]:
