@@ -101,6 +101,12 @@ def test_a_wrong_lake_setting(
         assert_one_line(run.stdout, *words)
 
 
+def test_a_variable_that_is_not_set_is_named(project: Project) -> None:
+    run = project.meltano("--environment=prod", "run", "backend-to-db")
+    assert run.returncode != 0
+    assert "'TRACKMAN_BACKEND_CERTIFICATE_AUTHORITY' referenced but not set" in run.stdout
+
+
 def test_no_write_permission_in_the_database(project: Project) -> None:
     with project.database() as database:
         database.execute("create role onlooker login password 'onlooker'")

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,20 +138,14 @@ class Chaos:
     def _suffer(self, planned: Round, report: Report) -> None:
         began = time.monotonic()
         runs = {pipe.name: pipe.start() for pipe in self.pipes}
-        results: list[tuple[Kill, bool]] = []
-        deeds = [
-            threading.Thread(target=self._kill, args=[runs[kill.pipe], kill, results])
-            for kill in planned.kills
-        ]
-        if planned.restart is not None:
-            run = runs[planned.restart.pipe]
-            deeds.append(threading.Thread(target=self._restart, args=[run, planned.restart]))
-        for deed in deeds:
-            deed.start()
-        for deed in deeds:
-            deed.join()
+        with ThreadPoolExecutor() as pool:
+            kills = [pool.submit(self._kill, runs[kill.pipe], kill) for kill in planned.kills]
+            if planned.restart is not None:
+                run = runs[planned.restart.pipe]
+                pool.submit(self._restart, run, planned.restart).result()
+            struck = [kill.result() for kill in kills]
         outcomes = {name: run.wait() for name, run in runs.items()}
-        for kill, has_struck in results:
+        for kill, has_struck in zip(planned.kills, struck, strict=True):
             report.strikes.append(Strike(planned, kill, has_struck, outcomes[kill.pipe]))
         if planned.restart is not None:
             report.restarts.append(planned.restart)
@@ -165,9 +160,9 @@ class Chaos:
                 raise AssertionError(f"a run that nobody disturbed failed ({name}):\n{outcome.log}")
         self._look_at_lake()
 
-    def _kill(self, run: Run, kill: Kill, results: list[tuple[Kill, bool]]) -> None:
+    def _kill(self, run: Run, kill: Kill) -> bool:
         self._await(run, kill.pipe, kill.moment)
-        results.append((kill, run.kill(kill.victim, kill.signal)))
+        return run.kill(kill.victim, kill.signal)
 
     def _await(self, run: Run, pipe: str, moment: Moment) -> None:
         run.wait_for(round(moment.part * self._lines[pipe]), moment.delay)

@@ -7,7 +7,7 @@ server did what it was asked, delays, and (HTTP) statuses such as 503.
     with TcpProxy(postgres_port) as proxy:    # any protocol without TLS
         ...connect to 127.0.0.1:proxy.port...
         proxy.cut()                           # connections reset by peer
-        proxy.lose_answer(b"COMMIT")          # committed, but the client never hears of it
+        proxy.lose_answer(rb"COMMIT\b")        # committed, but the client never hears of it
         proxy.refuse()                        # as if the server were down ...
         proxy.accept()                        # ... and up again
 

@@ -203,7 +203,8 @@ RESTARTED_IN = 0.3
 """Part of the rounds in which a server is restarted."""
 
 _DELAY_SECONDS = 0.2
-"""Longest from a line to what happens after it: about as long as from one line to the next."""
+"""Longest from a line to what happens after it. Mostly it is far shorter: the steps that matter, a
+commit and the STATE after it, follow their line at once and take some milliseconds."""
 
 
 def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Round]:
@@ -238,7 +239,7 @@ def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Ro
 
 
 def _moment(chance: random.Random) -> Moment:
-    return Moment(chance.random(), chance.uniform(0, _DELAY_SECONDS))
+    return Moment(chance.random(), _DELAY_SECONDS * chance.random() ** 3)
 
 
 def _pick(chance: random.Random, weights: dict[T, int]) -> T:

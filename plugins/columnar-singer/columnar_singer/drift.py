@@ -89,6 +89,14 @@ class Drift(Generic[Type]):
     changes: list[str]
     warnings: list[str]
 
+    @property
+    def other_versions(self) -> list[str]:
+        """Those of `unwritten` that hold values of a column that the stream still has.
+
+        One for a column that the stream had, and whose name looks like a version, is among them.
+        """
+        return [name for name in self.unwritten if _VERSION.sub("", name) in self.written]
+
 
 def plan_drift(
     table: str,

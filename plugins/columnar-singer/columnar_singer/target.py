@@ -33,6 +33,7 @@ from columnar_singer.facts import StreamFacts
 from columnar_singer.messages import MessageReader, RecordLine, as_json
 from columnar_singer.sink import DEFAULT_BATCH_SIZE_ROWS, ColumnarSink
 from columnar_singer.state import StateLedger
+from columnar_singer.stopping import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,9 +50,6 @@ __all__ = [
     "CommitResult",
     "DestinationLostError",
 ]
-
-SIGNAL_EXIT_STATUS = 128
-"""Added to the signal's number, as a shell reports it."""
 
 MAX_HELD_BYTES = 32 * 1024 * 1024
 """RECORDs of all streams are staged once they come to so many bytes of JSON."""
@@ -196,9 +194,9 @@ class ColumnarTarget(Target):
             if not isinstance(stream_map, SameRecordTransform):
                 self._isolate(sink, _refuse_stream_map)
             self._isolate(sink, sink.process_batch_files, encoding, message_dict["manifest"])
-            if sink.failure:
-                for url in message_dict["manifest"]:
-                    delete_batch_file(url)
+        # Of a stream that failed, or that a stream map removes, too: the tap waits for that.
+        for url in message_dict["manifest"]:
+            delete_batch_file(url)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "version"})
@@ -366,7 +364,7 @@ class ColumnarTarget(Target):
             "Stopped by %s; what is not committed is read again by the next run",
             signal.Signals(signum).name,
         )
-        raise SystemExit(SIGNAL_EXIT_STATUS + signum)
+        stop(signum)
 
     def _let_go(self) -> None:
         for sink in self._sinks.values():

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
+from columnar_singer import batch_files
 from columnar_singer import target as module
 from columnar_singer.errors import UserError
 from columnar_singer.odd_values import OddValue
@@ -176,3 +179,17 @@ def test_mapped_rows_go_the_same_way():
 def test_stream_named_as_a_table_of_the_loader_is_refused(name):
     with pytest.raises(UserError, match=f"would be '{name}', which holds the"):
         load(schema(f"public-{name}", id="integer"), record(f"public-{name}", id=1))
+
+
+@pytest.mark.parametrize("maps", [{}, {"a": "__NULL__"}, {"a": {"email": "__NULL__"}}])
+def test_batch_file_is_deleted_whatever_becomes_of_its_rows(tmp_path, maps):
+    """The tap waits until it is."""
+    rows = pa.record_batch({"id": pa.array([1], pa.int32())})
+    [file] = batch_files.write_batch_files(
+        [rows], tmp_path, rows.schema, extracted_at=datetime.now(tz=UTC)
+    )
+    batch = {"type": "BATCH", "stream": "a", "encoding": {"format": "arrow"}}
+    state = {"type": "STATE", "value": {"bookmarks": {"a": {"rows_read": 1}}}}
+    with contextlib.suppress(UserError):
+        load(schema("a", id="integer"), {**batch, "manifest": [file.url]}, state, stream_maps=maps)
+    assert list(tmp_path.iterdir()) == []

@@ -28,8 +28,12 @@ _FINDS_RANGES = 140_000
 """Version of PostgreSQL that reads a range of pages without reading all."""
 
 # A partition may be read by itself if the role has a right to it, and where no policy decides
-# which of its rows are seen. A partitioned table holds no rows.
+# which of its rows are seen. A partitioned table holds no rows. Like the planner,
+# `pg_partition_tree` sees partitions as they are now and not as discovery or the snapshot saw them.
 _RELATIONS = """
+with read (oid) as (
+    select to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text))
+)
 select
     n.nspname as schema,
     c.relname as name,
@@ -45,7 +49,11 @@ select
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_am am on am.oid = c.relam
-where c.oid = any (%(relations)s) and c.relkind <> 'p'
+where c.relkind <> 'p' and c.oid in (
+    select oid from read
+    union
+    select tree.relid from read cross join pg_partition_tree(read.oid) tree
+)
 order by c.oid
 """
 
@@ -78,7 +86,9 @@ def plan(connection: psycopg.Connection[Any], table: Table, query: sql.Composed)
         parts may not be read by themselves.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
-        relations = cursor.execute(_RELATIONS, {"relations": list(table.relations)}).fetchall()
+        relations = cursor.execute(
+            _RELATIONS, {"schema": table.schema, "name": table.name}
+        ).fetchall()
     if sum(relation["bytes"] for relation in relations) <= CHUNK_BYTES:
         return [Chunk()]
     if not _reads_pages(connection, query):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import psycopg
-from columnar_singer.connection_errors import PassingError
 from psycopg import errors
 
 _PASSING = (
-    PassingError,
     errors.SerializationFailure,
     errors.DeadlockDetected,
     # A replica cancels what stands in the way of its primary's VACUUM.
@@ -33,6 +31,8 @@ class SnapshotLostError(Exception):
 
 def passes(error: BaseException) -> bool:
     """Tell whether an error may be gone when the same is tried again.
+
+    A `PassingError` is none of these: to connect was tried as often as the settings say.
 
     Args:
         error: Of connecting or reading. What libpq itself says of a lost connection has no code.

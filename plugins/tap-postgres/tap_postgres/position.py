@@ -20,8 +20,9 @@ https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT
 
 - **Time keys.** Its rows carry a key at or after `bound`, so a bookmark that never passes `bound`
   loses nothing: least(`greatest`, `bound`), read with `>=`. A transaction takes its start time a
-  moment before it shows it; `START_REPORT_DELAY` is taken off `listed_at` for that. A `timestamp`
-  or `date` was written in a time zone that nobody knows, so `WIDEST_ZONE` is taken off too.
+  moment before it shows it; `START_REPORT_DELAY` is taken off `listed_at` for that. A column may
+  keep whole seconds only (`timestamptz(0)`), so the bookmark is one. A `timestamp` or `date` was
+  written in a time zone that nobody knows, so `WIDEST_ZONE` is taken off too.
 - **Other keys** (taken from a sequence): whatever was known before a transaction began is less than
   what it takes from the sequence later. So the bookmark is the greatest key that some run, this one
   or an earlier one, had read before `bound`; `history` keeps those candidates. It holds for keys
@@ -239,6 +240,7 @@ def next_time_value(
     if greatest is None or (previous is not None and transactions.oldest_prepared is not None):
         return previous
     limit = min(bound(transactions, lookback), transactions.listed_at - START_REPORT_DELAY)
+    limit = limit.replace(microsecond=0)
     if not _has_zone(datatype):
         limit -= WIDEST_ZONE
     reached = greatest if _to_time(greatest) <= limit else _print_time(limit, datatype)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 from columnar_singer import batch_files
+from columnar_singer.connection_errors import PassingError
 from columnar_singer.errors import UserError, one_line
+from columnar_singer.stopping import stop
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
@@ -26,9 +27,6 @@ from tap_postgres.workers import Workers
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
-
-_SIGNAL_STATUS = 128
-"""Added to a signal's number, gives the exit status that a shell reports."""
 
 
 class TapPostgres(Tap):
@@ -153,7 +151,7 @@ class TapPostgres(Tap):
         The SDK's own stops at the first that fails, and so keeps the others from being read.
 
         Raises:
-            UserError: A stream has failed; the others are done.
+            UserError: A stream has failed; the others are done. Or the server is gone.
         """
         if self.state:
             self.state_writer.write_state(self.state)
@@ -167,7 +165,8 @@ class TapPostgres(Tap):
             for stream in self.selected_streams:
                 try:
                     stream.sync()
-                except BrokenPipeError:
+                except (BrokenPipeError, PassingError):
+                    # Neither the target nor the server is there any more, for no stream.
                     raise
                 except Exception as error:
                     self._report(stream.name, error)
@@ -278,4 +277,4 @@ class TapPostgres(Tap):
         The SDK's own writes the state from within the signal handler, maybe into the middle of
         another message, and reports success.
         """
-        sys.exit(_SIGNAL_STATUS + signum)
+        stop(signum)

@@ -40,6 +40,8 @@ _FAULTS = {
     kernels.NO_TRAILER: "it ends without its end mark",
 }
 _FAULTS_OF_COLUMNS = {kernels.BAD_LENGTH, kernels.BAD_VALUE}
+# libpq ends a COPY that fails in the middle as it ends any other: only the mark is not there.
+_ENDS = {kernels.END, kernels.LOST, kernels.NO_TRAILER}
 
 
 class Reader:
@@ -80,9 +82,9 @@ class Reader:
         else:
             read_rows, source = self._native
             code = int(read_rows(source, plan, self._block.buffers, state))
-        if code in {kernels.END, kernels.LOST}:
+        if code in _ENDS:
             self._finish()
-        elif code in _FAULTS:
+        if code in _FAULTS:
             raise UserError(self._explain(code))
         return code
 

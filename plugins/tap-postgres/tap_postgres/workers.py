@@ -5,8 +5,8 @@ a worker that is lost can be replaced: its chunk is read again by another that j
 A chunk counts only when it is whole, so nothing of the first attempt is left.
 
 A worker needs a lock on the table of its own. It would wait for ever behind a migration that waits
-for the snapshot's: then the worker stands aside, and at the worst the snapshot's own connection
-reads.
+for the snapshot's: then the worker stands aside, as it does when the server has no connection left
+for it, and at the worst the snapshot's own connection reads.
 
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
 """
@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg
+from columnar_singer.connection_errors import PassingError
 from columnar_singer.errors import one_line
 from columnar_singer.retry import ATTEMPTS, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 from psycopg import sql
@@ -165,6 +166,11 @@ class Workers:
                 for _ in self._read_chunks(slot, job):
                     failures, pause = 0, FIRST_PAUSE_SECONDS
             except Stopped:
+                return
+            except PassingError as error:
+                # To connect was tried as often as the settings say.
+                logger.warning("Reading with a connection less: %s", one_line(error))
+                job.results.put(None)
                 return
             except Exception as error:
                 if job.stop.is_set():

@@ -223,3 +223,29 @@ def test_a_stream_that_was_read_before_and_is_gone_is_named(source: Source) -> N
     # The rest of the run is as any other, the table's new name included.
     assert second.bookmark("public-newcomer")
     assert second.bookmark("public-renamed") == first.bookmark("public-renamed")
+
+
+def test_a_server_that_is_gone_in_the_middle_ends_the_run(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.execute(
+        *(f"create table t{number} (id int)" for number in range(3)),
+        "create role cut_off login password 'r'",
+        "grant select on t0, t1, t2 to cut_off",
+    )
+
+    def cut_off() -> None:
+        # A new connection is refused for what may pass.
+        source.execute(
+            "alter role cut_off connection limit 0",
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where usename = 'cut_off'",
+        )
+
+    try:
+        run = source.run(user="cut_off", password="r", connect_attempts=2, after_snapshot=cut_off)
+        assert str(run.error).startswith("the server has no connection left")
+        # It was tried as often as the setting says, and not for each stream again.
+        assert caplog.text.count("Attempt 1 of 2 to connect to") == 1
+    finally:
+        source.execute("drop owned by cut_off", "drop role cut_off")

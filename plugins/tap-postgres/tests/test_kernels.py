@@ -218,3 +218,31 @@ def test_a_type_that_changed_since_discovery_is_converted_or_refused(
             list(engine.read(connection, query, {"v": "timestamp without time zone"}))
         # The connection can be used again.
         assert connection.execute("select 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize(
+    ("at_fault", "error"),
+    [
+        ("1 / (5000 - i)", psycopg.errors.DivisionByZero),
+        # What a replica does to a query that stands in the way of its primary's VACUUM.
+        (
+            "case when i = 5000 then pg_cancel_backend(pg_backend_pid())::int end",
+            psycopg.errors.QueryCanceled,
+        ),
+        (
+            "case when i = 5000 then pg_terminate_backend(pg_backend_pid())::int end",
+            psycopg.errors.AdminShutdown,
+        ),
+    ],
+)
+def test_f30_an_error_in_the_middle_of_a_read_is_told_as_the_server_tells_it(
+    make_database: Callable[[], str], at_fault: str, error: type[Exception], is_large: bool
+) -> None:
+    with psycopg.connect(make_database(), autocommit=True) as connection:
+        query = sql.SQL("select {} as v from generate_series(1, 10000) i").format(sql.SQL(at_fault))
+        with pytest.raises(error):
+            list(engine.read(connection, query, {"v": "integer"}, is_large=is_large))
+        if error is not psycopg.errors.AdminShutdown:
+            # The connection can be used again.
+            assert connection.execute("select 1").fetchone() == (1,)

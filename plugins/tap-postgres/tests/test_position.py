@@ -122,3 +122,10 @@ def test_a_history_does_not_grow_without_end() -> None:
 def test_a_position_comes_back_from_its_bookmark(position: Position) -> None:
     assert Position.from_bookmark(position.to_bookmark("id"), "id") == position
     assert Position.from_bookmark(position.to_bookmark("id"), "other") == Position()
+
+
+def test_f01_the_bookmark_is_behind_a_start_that_a_column_of_whole_seconds_rounded() -> None:
+    start = NOON - HOUR + timedelta(milliseconds=400)
+    written = NOON - HOUR  # what timestamptz(0) keeps of it
+    new = next_time_value(None, str(NOON), transactions(start), HOUR, "timestamp(0) with time zone")
+    assert datetime.fromisoformat(str(new)) <= written

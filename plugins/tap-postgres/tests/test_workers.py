@@ -345,3 +345,39 @@ def test_files_wait_for_a_target_that_is_slow(
     assert run.bookmark("public-t")["rows_read"] == total
     # The bound, and what each worker had begun.
     assert most < 100_000 + 2 * 600_000
+
+
+def test_a_partition_that_is_attached_while_the_tap_runs_is_read_with_the_others(
+    source: Source,
+) -> None:
+    source.execute(
+        "create table t (id int, note text) partition by range (id)",
+        f"create table t_1 partition of t for values from (0) to ({ROWS})",
+        f"insert into t select n, repeat('x', 100) from generate_series(1, {ROWS} - 1) n",
+        "create table t_2 (id int, note text)",
+        f"insert into t_2 values ({ROWS}, 'new')",
+        "analyze t",
+    )
+    attach = f"alter table t attach partition t_2 for values from ({ROWS}) to ({2 * ROWS})"
+    run = source.run(after_snapshot=lambda: source.execute(attach))
+    # FULL_TABLE: what is not sent counts as deleted, and the next run finds nothing changed.
+    assert run.values("public-t", "id") == list(range(1, ROWS + 1))
+
+
+def test_a_server_without_a_connection_left_is_read_by_the_one_there_is(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.execute(
+        "create table t (id int, note text)",
+        f"insert into t select n, repeat('x', 100) from generate_series(1, {ROWS}) n",
+        "analyze t",
+        "create role has_one login password 'r' connection limit 1",
+        "grant select on t to has_one",
+    )
+    try:
+        run = source.run(user="has_one", password="r", connect_attempts=1)
+        assert run.error is None
+        assert run.values("public-t", "id") == list(range(1, ROWS + 1))
+        assert "the server has no connection left" in caplog.text
+    finally:
+        source.execute("drop owned by has_one", "drop role has_one")

@@ -80,5 +80,6 @@ def has_rows(connection: Connection, schema: str, rows: Iterable[LoadLogRow]) ->
                 sql.Literal(row.committed_at),
             )
         ).fetchone()
+        is not None  # a row without columns is an empty tuple
         for row in rows
     )

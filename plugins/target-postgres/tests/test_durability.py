@@ -60,7 +60,7 @@ def test_f05_commit_whose_answer_is_lost_is_recognised(
     process = start()
     process.send(a.schema(), a.batch(tmp_path, [{"id": 1, "name": "x"}]))
     process.wait_for_log("rows staged")
-    proxy.lose_answer(b"COMMIT")
+    proxy.lose_answer(rb"COMMIT\b")
     process.send(state_of(a=NEW))
     status, states, log = process.finish()
     assert (status, states) == (0, [{"bookmarks": {"public-a": NEW}}])

@@ -13,6 +13,8 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from target_s3.errors import is_busy, passes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
@@ -69,13 +71,19 @@ def connect(settings: LakeSettings) -> Catalog:
     return catalog
 
 
-def append(table: Table, files: list[DataFile], summary: dict[str, str]) -> None:
+def append(
+    table: Table,
+    files: list[DataFile],
+    summary: dict[str, str],
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Make files visible in one snapshot, on top of whatever others commit meanwhile.
 
     Args:
         table: The table.
         files: Complete files, each in no snapshot yet.
         summary: Goes into the snapshot's summary.
+        check: Raises if the commit may not follow what the table has got meanwhile.
 
     Raises:
         UnknownOutcomeError: The files may be in the table.
@@ -86,8 +94,10 @@ def append(table: Table, files: list[DataFile], summary: dict[str, str]) -> None
 
     def attempt() -> None:
         nonlocal without_answer
-        if tried and _has_snapshot(table, tried):
-            return
+        if tried:
+            if _has_snapshot(table, tried):
+                return
+            check()
         # Each attempt is based on what was read after the one before, so that the catalog takes
         # at most one of two attempts that are under way at once. pyiceberg's own repetition
         # would not look for the earlier ones.

@@ -162,13 +162,22 @@ class Lake:
             drift.changes.extend(wanted.layout.apply(table, drift.written))
             return table, drift
 
-    def drop(self, table: Table) -> None:
-        """Drop a table that this run made and nobody has written to."""
-        with lake_errors(self.settings, f"drop {'.'.join(table.name())}"):
-            self._catalog.drop_table(table.name())
+    def drop_if_unused(self, table: Table) -> None:
+        """Drop a table that this run made, unless another run loads it or has loaded it.
+
+        What fails is told and left.
+        """
+        name = table.name()[-1]
+        try:
+            if self.leases.take_if_free(name) and table.refresh().current_snapshot() is None:
+                self._catalog.drop_table(table.name())
+        except Exception as error:
+            logger.warning("Table %s, made by this run, stays empty: %s", name, one_line(error))
 
     def append(self, table: Table, files: list[DataFile], row: LoadLogRow) -> None:
         """Make files visible, all at once. A concurrent commit is waited for and followed.
+
+        But not one of another run: that run has taken the lease, which this one lost.
 
         Args:
             table: The table they were written for.
@@ -184,10 +193,15 @@ class Lake:
             for name, value in vars(row).items()
             if value is not None
         }
+        other_runs = set(summaries(table, "run_id")) - {row.run_id}
+
+        def check() -> None:
+            _refuse_other_runs(table, row, other_runs)
+
         with lake_errors(self.settings, f"append to {'.'.join(table.name())}"):
             if self.settings.is_hive:
                 self._catalog.register_partitions(table, files)  # type: ignore[attr-defined]
-            catalog.append(table, files, summary)
+            catalog.append(table, files, summary, check)
 
     def append_to_quarantine(self, files: list[DataFile]) -> None:
         """Make rows of the quarantine visible; errors as for `append`."""
@@ -333,5 +347,15 @@ def refuse_older_read(table: Table, row: LoadLogRow) -> None:
         message = (
             f"its rows were read from the source at {mine}, and table '{row.table_name}' has rows "
             f"read at {max(times)} already, from another run; nothing is committed: run again"
+        )
+        raise UserError(message)
+
+
+def _refuse_other_runs(table: Table, row: LoadLogRow, known: Collection[str]) -> None:
+    """Refuse to follow a commit that another run has made since this one took the lease."""
+    if others := set(summaries(table, "run_id")) - {row.run_id, *known}:
+        message = (
+            f"run {others.pop()} has loaded table '{row.table_name}' meanwhile, for the lease of "
+            "this one expired while it stood still; nothing is committed: run again"
         )
         raise UserError(message)

@@ -139,6 +139,15 @@ class Leases:
             seen = other
             time.sleep(min(_POLL_SECONDS, max(0.05, other.until - time.time())))
 
+    def take_if_free(self, name: str) -> bool:
+        """Take a table's lease without waiting for another run.
+
+        Returns:
+            Whether this run holds it now.
+        """
+        with self._lock:
+            return name in self._held or self._try_to_take(name) is None
+
     def check(self, name: str) -> None:
         """Make sure right before a commit that the lease is still held.
 

@@ -54,6 +54,7 @@ class LakeSink(ColumnarSink):
         self._staged: StagedFiles | None = None
         self._keys: KeySpill | None = None
         self._written: dict[str, str] = {}
+        self._other_versions: list[str] = []
         self._made_table = False
 
     def open_table(self) -> list[str]:
@@ -79,13 +80,23 @@ class LakeSink(ColumnarSink):
         for warning in drift.warnings:
             self.logger.warning("%s: %s", self._full_name, warning)
         self._written = drift.written
+        self._other_versions = drift.other_versions
         self._staged = self._new_files(files)
         self._made_table = self._made_table or CREATED_TABLE in drift.changes
         return drift.changes
 
     def last_sequence(self) -> int | None:
-        """Give the greatest `_sdc_sequence` of the table, None if it has no rows."""
-        return self._lake.last_sequence(self._table, self.stream_name) if self._table else None
+        """Take the table's lease, and give its greatest `_sdc_sequence`, None if it has no rows.
+
+        Until this run has the lease another may go on to give numbers out.
+        """
+        if self._table is None:
+            return None
+        with self._errors("take the lease of"):
+            if self._lake.leases.take(self.table_name):
+                # What another run committed before.
+                self._table.refresh()
+        return self._lake.last_sequence(self._table, self.stream_name)
 
     def has_live_rows(self) -> bool:
         """Tell whether the table has a row whose newest version is not a tombstone."""
@@ -94,7 +105,6 @@ class LakeSink(ColumnarSink):
 
     def stage(self, table: pa.Table, odd_values: Sequence[OddValue]) -> None:
         """Write rows to data files that no snapshot names."""
-        self._take_lease()
         table, far_times = reject_far_times(table)
         if self._keys is not None:
             self._keys.add(sent_keys(table, self.key_properties))
@@ -123,8 +133,6 @@ class LakeSink(ColumnarSink):
         staged = self._staged_files
         with self._errors("stage rows for"):
             staged.close()
-            if full_refresh:
-                self._take_lease()
             rows_deleted = self._refresh(staged, row) if full_refresh else 0
         return self._append(row, rows_deleted)
 
@@ -132,7 +140,6 @@ class LakeSink(ColumnarSink):
         """Append a tombstone for each row that is alive in the lake and whose key is not staged."""
         keys, rows_deleted = self._keys, 0
         if self._table is not None and keys is not None and table_rows(self._table):
-            self._take_lease()
             with self._errors("compare the keys of"):
                 self._staged = self._new_files()
                 rows_deleted = self._refresher(row).write_gone(keys, self._staged)
@@ -149,7 +156,7 @@ class LakeSink(ColumnarSink):
         if self._made_table:
             # An empty table would hide from the next run that the stream's table was gone.
             self._made_table = False
-            self._lake.drop(self._opened)
+            self._lake.drop_if_unused(self._opened)
 
     @property
     def _opened(self) -> Table:
@@ -160,12 +167,6 @@ class LakeSink(ColumnarSink):
     def _staged_files(self) -> StagedFiles:
         assert self._staged is not None  # noqa: S101 (open_table comes first)
         return self._staged
-
-    def _take_lease(self) -> None:
-        with self._errors("take the lease of"):
-            if self._lake.leases.take(self.table_name) and self._table is not None:
-                # What another run committed before.
-                self._table.refresh()
 
     def _errors(self, doing: str) -> AbstractContextManager[None]:
         return lake_errors(self._lake.settings, f"{doing} {self._full_name}")
@@ -221,8 +222,12 @@ class LakeSink(ColumnarSink):
         return Refresh(
             table=self._opened,
             keys=self.key_properties,
-            # With keys alone there is nothing to compare.
-            columns=[self._written.get(name, name) for name in self.columns],
+            # With keys alone there is nothing to compare. The other versions of a column are NULL
+            # in what was sent: so a value that has become NULL is told from one that stays so.
+            columns=[
+                *(self._written.get(name, name) for name in self.columns),
+                *self._other_versions,
+            ],
             first_sequence=self.first_sequence,
             next_sequence=row.sequence_to + 1,
             sync_started_at=self.sync_started_at,

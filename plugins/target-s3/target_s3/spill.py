@@ -40,7 +40,8 @@ class KeySpill:
             expected_bytes: About how much will come, as Arrow.
         """
         self._keys = list(keys)
-        self._bits = min(MAX_PARTS, max(1, expected_bytes // PART_BYTES)).bit_length()
+        # The next power of two.
+        self._bits = (min(MAX_PARTS, max(2, expected_bytes // PART_BYTES)) - 1).bit_length()
         self._pending: list[pa.Table] = []
         self._pending_bytes = 0
         self._schema: pa.Schema | None = None

@@ -215,6 +215,20 @@ def test_f24_a_type_that_is_not_wider_goes_on_in_a_new_column(run, reader, playe
     assert json.loads(changes[2]) == []
 
 
+def test_f24_a_value_that_becomes_null_as_its_type_changes_is_a_change(run, reader, players):
+    """Else the older column would still hold the newest value of the row."""
+    for datatype, value in (("integer", 7), ("text", None), ("text", "x"), ("integer", None)):
+        players.schema(value=datatype)
+        for _ in range(2):
+            run(players.full_refresh([{**ANN, "value": value}]))
+    assert reader.rows("players", "value", "value__v2") == [
+        (7, None),
+        (None, None),
+        (None, "x"),
+        (None, None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("before", "after"), [("bigint", "integer"), ("numeric(9,2)", "numeric(5,2)")]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 from columnar_singer.batch_files import new_run_directory, write_batch_files
-from target_s3.spill import KeySpill
+from target_s3.spill import MAX_PARTS, PART_BYTES, KeySpill
 
 ANN, BOB, CAT = ({"id": n, "name": name} for n, name in enumerate(("Ann", "Bob", "Cat"), 1))
 
@@ -117,3 +117,14 @@ def test_all_rows_of_a_key_are_in_one_part_and_parts_are_alike(keys, monkeypatch
     assert sorted(number for part in parts for number in part) == sorted([*range(1000)] * 2)
     assert all(part.count(number) == 2 for part in parts for number in part[:20])
     assert max(len(part) for part in parts) < 4 * 2000 / len(parts)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 64, MAX_PARTS, 10 * MAX_PARTS])
+def test_a_spill_has_as_many_files_as_parts_are_needed_and_no_more(parts, monkeypatch):
+    spill = KeySpill(["a"], parts * PART_BYTES)
+    monkeypatch.setattr("target_s3.spill.PART_BYTES", 1)
+    spill.add(pa.table({"a": [1, 2, 3]}))
+    files = len(spill._files)
+    assert min(parts, MAX_PARTS) <= files <= MAX_PARTS
+    assert files < 2 * max(2, parts)
+    spill.close()

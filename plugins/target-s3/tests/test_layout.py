@@ -180,3 +180,14 @@ def test_many_partitions_keep_few_files_open(run, reader, sales, monkeypatch):
     assert run([sales.schema(), batch, sales.state()], partition_by={"*": ["id"]}).error is None
     assert len(reader.table("sales").inspect.files()) == 60
     assert isinstance(reader.table("sales").scan().to_arrow(), pa.Table)
+
+
+def test_rows_of_a_partition_with_an_odd_name_are_no_orphans(run, reader, players):
+    rows = [{"id": n, "name": name} for n, name in enumerate(["a b/c", "50%", "æ+", "?x=1&y#"])]
+    settings = {"partition_by": {"*": ["name"]}, "orphan_file_hours": 0}
+    assert run([players.schema(), players.batch(rows), players.state()], **settings).error is None
+    with reader.table("players").transaction() as transaction:
+        transaction.set_properties({"target-s3.orphans-swept-at": "2026-01-01T00:00:00+00:00"})
+    assert run([players.schema(), players.batch(rows), players.state()], **settings).error is None
+    assert reader.table("players").properties["target-s3.orphans-swept-at"] > "2026-01-02"
+    assert [row["name"] for row in reader.rows("players")] == [row["name"] for row in rows] * 2

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 from columnar_singer.errors import UserError
+from target_s3 import catalog
 from target_s3.lake import Lake
 from target_s3.lease import Leases
 from target_s3.settings import LakeSettings
@@ -125,3 +126,57 @@ def test_rows_read_before_those_committed_are_refused(run, reader, players):
     assert "read at 2026-01-02" in str(send("old", "2026-01-01T00:00:00+00:00").error)
     assert send("newer", "2026-01-02T00:00:00+00:00").error is None
     assert reader.rows("players", "name") == [("new",), ("newer",)]
+
+
+def test_f27_a_new_table_that_another_run_loads_is_not_dropped(run, reader, players, new_leases):
+    """The run that made it fails, as the other one was first to have rows for it."""
+    new_leases("first", seconds=3).take("players")
+    outcome = run([players.schema(), players.batch([ANN]), players.state()])
+    assert "is being loaded by run first" in str(outcome.error)
+    assert reader.rows("players") == []
+
+
+def test_f27_a_run_that_was_stalled_until_its_lease_went_to_another_commits_nothing(
+    run, reader, players, monkeypatch
+):
+    append = catalog.append
+
+    def send(name, day):
+        state = players.state(source_time=f"2026-01-0{day}T00:00:00+00:00")
+        return run([players.schema(), players.batch([{"id": 1, "name": name}]), state])
+
+    def stall(table, *more):
+        monkeypatch.setattr("target_s3.catalog.append", append)
+        # It read the source before, but has waited for the lease.
+        assert send("other", 2).error is None
+        append(table, *more)
+
+    send("first", 1)
+    monkeypatch.setattr("target_s3.lease.Lease.is_over", lambda *_: True)
+    monkeypatch.setattr("target_s3.catalog.append", stall)
+    outcome = send("stalled", 3)
+    assert "has loaded table 'players' meanwhile" in str(outcome.error)
+    assert "\n" not in str(outcome.error)
+    assert outcome.states == []
+    assert reader.rows("players", "name") == [("first",), ("other",)]
+
+
+def test_f13_f27_numbers_are_greater_than_those_of_the_run_before_whatever_its_clock(
+    run, reader, players, monkeypatch
+):
+    """A table is opened while another run, whose clock is ahead, still loads it."""
+    take, now = Leases.take, time.time_ns
+
+    def send(name):
+        return run([players.schema(), players.batch([{"id": 1, "name": name}]), players.state()])
+
+    def wait(leases, table_name):
+        monkeypatch.setattr(Leases, "take", take)
+        with monkeypatch.context() as clock:
+            clock.setattr("columnar_singer.metadata.time.time_ns", lambda: now() + 3600 * 10**9)
+            assert send("before").error is None
+        return take(leases, table_name)
+
+    monkeypatch.setattr(Leases, "take", wait)
+    assert send("after").error is None
+    assert reader.rows("players", "name") == [("before",), ("after",)]
