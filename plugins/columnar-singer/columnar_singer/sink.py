@@ -355,10 +355,6 @@ class ColumnarSink(Sink, StreamDestination):
         # rows may have died since.
         return self._version_is_active and bool(self.rows_since_schema or self.is_stated)
 
-    @property
-    def _batch_size_rows_or_default(self) -> int:
-        return self.batch_size_rows or DEFAULT_BATCH_SIZE_ROWS
-
     def _set_properties(self, schema: dict[str, Any]) -> None:
         self.properties = {
             name: schema

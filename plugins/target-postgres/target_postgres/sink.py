@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from target_postgres.table import Column, Table, check_names, plan_table, read_t
 from target_postgres.views import check_views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from columnar_singer.load_log import LoadLogRow
@@ -149,7 +150,7 @@ class PostgresSink(ColumnarSink):
                 return CommitResult(0)
             if (stage := self._stage) is not None:
                 stage.rejected.settle(stage.table, stage.datatypes, stage.declared)
-            return CommitResult(0, self._delete_others(row, self._source()), bytes=self._bytes)
+            return CommitResult(0, self._delete_others(row), bytes=self._bytes)
 
         result = self._run(row, work)
         self._let_go()
@@ -157,7 +158,9 @@ class PostgresSink(ColumnarSink):
 
     def abandon(self) -> None:
         """Drop what is staged."""
-        self._let_go()
+        # What cannot be dropped goes with its connection.
+        with contextlib.suppress(UserError):
+            self._let_go()
 
     # Details
 
@@ -227,7 +230,8 @@ class PostgresSink(ColumnarSink):
         """Do something and write the load log's row, in one transaction."""
         if self._stage is not None:
             self._stage.check_connection()
-        self._database.hold_lease(self._table)
+        with self._database.explained():
+            self._database.hold_lease(self._table)
         connection = self._connection
 
         def transaction() -> tuple[CommitResult, list[LoadLogRow]]:
@@ -251,7 +255,7 @@ class PostgresSink(ColumnarSink):
         if self._stage is not None:
             rows, rejected = self._merge_stage(self._stage, plan, row)
         if full_refresh:
-            deleted = self._delete_others(row, self._source())
+            deleted = self._delete_others(row)
         return CommitResult(rows, deleted, rejected, self._bytes)
 
     def _finish_new_table(self, stage: Stage, row: LoadLogRow) -> CommitResult:
@@ -281,7 +285,7 @@ class PostgresSink(ColumnarSink):
         connection, first = stage.connection, row.sequence_from
         assert first is not None  # noqa: S101 (a commit's row has one)
         stage.rejected.settle(stage.table, stage.datatypes, stage.declared)
-        source = self._source(plan)
+        source = self._source(plan.written)
         assert source is not None  # noqa: S101 (there is a stage)
         key = [plan.written[name] for name in self.key_properties]
         if key:
@@ -308,23 +312,24 @@ class PostgresSink(ColumnarSink):
         )
         return rows, rejected
 
-    def _source(self, plan: Plan | None = None) -> Source | None:
-        """Give the staged rows in the form of the table, or of the stream without a plan."""
+    def _source(self, written: Mapping[str, str]) -> Source | None:
+        """Give the staged rows in the form of the table.
+
+        Args:
+            written: The table's column for each of the stream's that is wanted.
+        """
         stage = self._stage
         if stage is None:
             return None
-        if plan is None:
-            columns = {name: stage.cast(name, stage.declared[name]) for name in stage.declared}
-            return Source(stage.table, columns)
         found = read_table(stage.connection, self._table)
-        assert found is not None  # noqa: S101 (the plan was carried out)
+        assert found is not None  # noqa: S101 (it is there, or the plan was carried out)
         columns = {
             column: stage.cast(name, found.columns[column].datatype)
-            for name, column in plan.written.items()
+            for name, column in written.items()
         }
         return Source(stage.table, columns)
 
-    def _delete_others(self, row: LoadLogRow, source: Source | None) -> int:
+    def _delete_others(self, row: LoadLogRow) -> int:
         first, last = row.sequence_from, row.sequence_to
         assert first is not None and last is not None  # noqa: S101 (a commit's row has both)
         first = first if self.first_sequence is None else self.first_sequence
@@ -332,6 +337,7 @@ class PostgresSink(ColumnarSink):
             statement = merge.delete_before(self._table, first_sequence=first)
             self._connection.execute(statement)
             return 0
+        source = self._source({name: name for name in self.key_properties})
         if source is not None:
             # Nothing analyzes a temporary table by itself.
             keys = sql.SQL(", ").join(map(sql.Identifier, self.key_properties))

@@ -146,3 +146,21 @@ def test_f10_values_for_the_quarantine_outlast_a_commit_that_is_tried_again(
         (2, "10.0.0.1"),
     ]
     assert loaded.query("select original_text from raw.quarantine") == [("no",)]
+
+
+def test_f25_a_stream_that_fails_on_a_lost_connection_leaves_the_others(loaded, stream, start):
+    """Its staged rows cannot be dropped; they went with the connection."""
+    a, b = stream("public-a", A), stream("public-b", A)
+    loaded.run(a.schema(), b.schema())
+    process = start(batch_size_rows=1)
+    process.send(a.schema(), a.record(id=1, name="x"))
+    process.wait_for_log("rows staged")
+    loaded.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'target-postgres' and datname = current_database()"
+    )
+    process.send(a.record(id="none", name="x"), b.schema(), b.record(id=1, name="x"))
+    status, _, log = process.finish()
+    assert status == 1
+    assert "1 of 2 streams failed: stream 'public-a': property 'id' has the value none" in log
+    assert loaded.query("select id from raw.b") == [(1,)]

@@ -269,3 +269,12 @@ def test_a_table_just_loaded_has_statistics(loaded, stream):
     # A change of a few rows is left to autovacuum.
     loaded.run(a.schema(), a.record(id=201, name="y"))
     assert loaded.query(planned) == [(200,)]
+
+
+def test_f04_keys_are_compared_as_the_table_has_them(loaded, stream, state_of, tmp_path):
+    """The source went back from text to numbers; the table did not."""
+    number, text = (stream("public-a", {**A, "id": each}) for each in ("integer", "text"))
+    loaded.run(text.schema(), text.record(id="1", name="x"), text.record(id="2", name="x"))
+    sent = number.batch(tmp_path, [{"id": 1, "name": "x"}])
+    loaded.run(number.schema(), sent, number.activate(), state_of(a={"v": 2}))
+    assert loaded.query("select id from raw.a where _sdc_deleted_at is not null") == [("2",)]
