@@ -31,7 +31,7 @@ compare: install ## check that source, database and lake hold the same rows
 	@$(RUN) -m orchestrate.compare
 
 backfill: install ## read a stream again (STREAM=public-strokes [FROM= TO=] [JOB=backend-to-db])
-	@$(RUN) -m orchestrate.backfill --stream="$(STREAM)" --from="$(FROM)" --to="$(TO)" --job="$(or $(JOB),backend-to-db)"
+	@$(RUN) -m orchestrate.backfill --stream="$$STREAM" --from="$$FROM" --to="$$TO" --job="$${JOB:-backend-to-db}"
 
 reconcile: install ## find the rows that were deleted for good, and mark them
 	@$(RUN) -m orchestrate.run reconcile-db reconcile-lake

@@ -14,6 +14,7 @@ from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -61,6 +62,7 @@ class StreamDestination(abc.ABC):
         first_sequence: `_sdc_sequence` of the first row received in this run, None before it.
         keys_only: The tap sends nothing but the keys that are there, for `commit_keys`.
         schema_drift: Setting of the same name, one of `drift.MODES`.
+        read_at: When the source was read for the commit to be made, None if the tap does not say.
     """
 
     table_name: str
@@ -70,6 +72,7 @@ class StreamDestination(abc.ABC):
     first_sequence: int | None
     keys_only: bool
     schema_drift: str
+    read_at: datetime | None
 
     @property
     @abc.abstractmethod

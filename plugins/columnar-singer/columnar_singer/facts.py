@@ -19,12 +19,14 @@ class StreamFacts:
         position_from: Replication key value the extract started at, as text.
         position_to: Replication key value the next run starts at, as text.
         source_time: Every change committed in the source before it is in the extract.
+        read_at: When the source was read. After a read of a part, `source_time` stays what it was.
     """
 
     rows_read: int | None = None
     position_from: str | None = None
     position_to: str | None = None
     source_time: datetime | None = None
+    read_at: datetime | None = None
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None, stream: str) -> StreamFacts:
@@ -42,11 +44,13 @@ class StreamFacts:
         if not isinstance(bookmark, dict):
             return cls()
         rows_read = bookmark.get("rows_read")
+        source_time = _time(bookmark.get("source_time"))
         return cls(
             rows_read=rows_read if isinstance(rows_read, int) else None,
             position_from=_text(bookmark.get("position_from")),
             position_to=_text(bookmark.get("position_to")),
-            source_time=_time(bookmark.get("source_time")),
+            source_time=source_time,
+            read_at=_time(bookmark.get("backfilled_at")) or source_time,
         )
 
 

@@ -70,7 +70,7 @@ class ColumnarSink(Sink, StreamDestination):
         self.schema_changes: list[str] = []
         self.failure: Exception | None = None
         self.is_stated = False
-        self.first_sequence = None
+        self.first_sequence = self.read_at = None
         self._set_properties(schema)
 
         self._stage_rows: int = self.batch_size_rows or DEFAULT_BATCH_SIZE_ROWS
@@ -79,10 +79,8 @@ class ColumnarSink(Sink, StreamDestination):
         self._started_at = datetime.now(tz=UTC)
         self._next_sequence: int | None = None
         self._batch_files: list[str] = []
-        self._has_batch_rows = False
-        self._staged_rows = 0
-        self._rows_committed = 0
-        self._version_is_active = False
+        self._has_batch_rows = self._version_is_active = False
+        self._staged_rows = self._rows_committed = 0
         self._lines: list[RecordLine] = []
         self._lines_since = self._started_at
         self._commits = 0
@@ -273,6 +271,7 @@ class ColumnarSink(Sink, StreamDestination):
         """
         self.flush()
         self._check(facts)
+        self.read_at = facts.read_at
         next_sequence = self._sequence()
         row = self.log_row(
             facts,

@@ -14,8 +14,12 @@ def test_facts_of_a_bookmark():
         "position_to": "2",
         "source_time": "2026-01-02T03:04:05.000006+00:00",
     }
+    time = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
-    assert facts == StreamFacts(5, "1", "2", datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC))
+    assert facts == StreamFacts(5, "1", "2", time, time)
+    bookmark["backfilled_at"] = "2026-01-03T00:00:00+00:00"
+    facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
+    assert facts == StreamFacts(5, "1", "2", time, datetime(2026, 1, 3, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from columnar_singer.errors import UserError
 from columnar_singer.retry import retry
 from pyarrow.fs import AwsStandardS3RetryStrategy
 from pyiceberg.catalog import load_catalog
-from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.exceptions import (
+    BadRequestError,
+    CommitFailedException,
+    ForbiddenError,
+    NoSuchTableError,
+    UnauthorizedError,
+    ValidationException,
+)
 
 from target_s3.errors import is_busy, passes
 
@@ -25,6 +32,16 @@ HTTP_TIMEOUT_SECONDS = 60.0
 COMMIT_ATTEMPTS = 8
 """Half a minute in all, for a compaction that commits at the same time or a catalog that restarts.
 """
+_REFUSALS = (
+    BadRequestError,
+    CommitFailedException,
+    ForbiddenError,
+    NoSuchTableError,
+    UnauthorizedError,
+    ValidationException,
+)
+"""Answers that say that a commit was not made."""
+
 S3_ATTEMPTS = 5
 """About ten seconds in all for each call."""
 
@@ -112,7 +129,7 @@ def append(
         tried.append(update.snapshot_id)
         try:
             transaction.commit_transaction()
-        except (CommitFailedException, ValidationException):
+        except _REFUSALS:
             raise
         except Exception:
             without_answer = True

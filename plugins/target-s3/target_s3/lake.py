@@ -32,6 +32,7 @@ from target_s3.staging import StagedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
 
     from columnar_singer.drift import Drift
     from columnar_singer.load_log import LoadLogRow
@@ -53,6 +54,9 @@ TABLE_PROPERTIES = {
 
 SUMMARY_PREFIX = "load_log."
 """Before the columns of the load log in a snapshot's summary."""
+
+_READ_AT = "read_at"
+"""Beside them in the summary: when the source was read."""
 
 _LEASE_COLUMNS = {"unused": pa.string()}
 """A table must have one; the leases stand in its snapshots."""
@@ -174,7 +178,9 @@ class Lake:
         except Exception as error:
             logger.warning("Table %s, made by this run, stays empty: %s", name, one_line(error))
 
-    def append(self, table: Table, files: list[DataFile], row: LoadLogRow) -> None:
+    def append(
+        self, table: Table, files: list[DataFile], row: LoadLogRow, read_at: datetime | None
+    ) -> None:
         """Make files visible, all at once. A concurrent commit is waited for and followed.
 
         But not one of another run: that run has taken the lease, which this one lost.
@@ -183,6 +189,7 @@ class Lake:
             table: The table they were written for.
             files: Complete files, each in no snapshot yet.
             row: Goes into the snapshot's summary, so that the load log can be rebuilt.
+            read_at: When the source was read, for `refuse_older_read`.
 
         Raises:
             UnknownOutcomeError: The files must not be deleted, they may be in the table.
@@ -190,7 +197,7 @@ class Lake:
         """
         summary = {
             SUMMARY_PREFIX + name: value.isoformat() if hasattr(value, "isoformat") else str(value)
-            for name, value in vars(row).items()
+            for name, value in {**vars(row), _READ_AT: read_at}.items()
             if value is not None
         }
         other_runs = set(summaries(table, "run_id")) - {row.run_id}
@@ -326,7 +333,7 @@ def summaries(table: Table, column: str) -> list[str]:
     ]
 
 
-def refuse_older_read(table: Table, row: LoadLogRow) -> None:
+def refuse_older_read(table: Table, read_at: datetime | None) -> None:
     """Refuse rows that were read from the source before rows that are committed already.
 
     A lease does not prevent it: a run may read the source, wait for another run to begin and end,
@@ -334,19 +341,19 @@ def refuse_older_read(table: Table, row: LoadLogRow) -> None:
 
     Args:
         table: The stream's table, as it is now.
-        row: Of the load log, for the commit to be made.
+        read_at: When the source was read for the commit to be made, None if nobody knows.
 
     Raises:
         UserError: A later read has been committed.
     """
-    if row.source_time is None:
+    if read_at is None:
         return
-    mine = row.source_time.isoformat()
-    times = summaries(table, "source_time")
+    mine = read_at.isoformat()
+    times = [*summaries(table, "source_time"), *summaries(table, _READ_AT)]
     if times and max(times) > mine:
         message = (
-            f"its rows were read from the source at {mine}, and table '{row.table_name}' has rows "
-            f"read at {max(times)} already, from another run; nothing is committed: run again"
+            f"its rows were read from the source at {mine}, and table '{table.name()[-1]}' has "
+            f"rows read at {max(times)} already, from another run; nothing is committed: run again"
         )
         raise UserError(message)
 

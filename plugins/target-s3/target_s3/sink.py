@@ -191,7 +191,7 @@ class LakeSink(ColumnarSink):
         files = self._staged.files if self._staged else []
         if files:
             self._lake.leases.check(self.table_name)
-            refuse_older_read(self._opened, row)
+            refuse_older_read(self._opened, self.read_at)
         result = CommitResult(
             rows_committed=sum(file.record_count for file in files) - rows_deleted,
             rows_deleted=rows_deleted,
@@ -202,7 +202,7 @@ class LakeSink(ColumnarSink):
         finished = row.finished(result)
         if files:
             try:
-                self._lake.append(self._opened, files, finished)
+                self._lake.append(self._opened, files, finished, self.read_at)
             except UnknownOutcomeError:
                 self._forget_staged()
                 raise

@@ -89,11 +89,6 @@ class StagedFiles:
         """Rows of the complete files."""
         return sum(file.record_count for file in self.files)
 
-    @property
-    def bytes(self) -> int:
-        """Bytes of the complete files."""
-        return sum(file.file_size_in_bytes for file in self.files)
-
     def write(self, rows: pa.Table) -> None:
         """Add rows.
 

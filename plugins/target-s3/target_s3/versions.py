@@ -111,12 +111,6 @@ def is_changed(
     return pc.and_(changed, pc.is_valid(place))
 
 
-def replaced_sequences(sent: pa.Table, matched: pa.Table) -> pa.Array:
-    """Give the `_sdc_sequence` of the lake's rows that rows sent are to be compared with."""
-    place = pc.index_in(sent[SEQUENCE], value_set=matched[SENT_SEQUENCE])
-    return pc.drop_null(matched[LAKE_SEQUENCE].take(place))
-
-
 def _newest(parts: list[pa.Table], keys: Sequence[str]) -> pa.Table:
     rows = pa.concat_tables(parts)
     newest = rows.group_by(list(keys)).aggregate([(SEQUENCE, "max")])

@@ -16,7 +16,7 @@ from columnar_singer.batch_files import path_of
 from columnar_singer.load_log import LoadLogRow
 from pyarrow.fs import FileSelector
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.exceptions import CommitStateUnknownException, NoSuchTableError
+from pyiceberg.exceptions import CommitStateUnknownException, ForbiddenError, NoSuchTableError
 from target_s3 import catalog
 from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
@@ -261,6 +261,23 @@ def test_a_commit_without_an_answer_is_looked_up(run, reader, players, monkeypat
         assert "may or may not have been made" in str(outcome.error)
         assert outcome.states == []
         assert reader.rows("players", "name") == [("Ann",)]
+
+
+def test_a_commit_that_is_forbidden_is_told_as_such(run, reader, players, monkeypatch):
+    run([players.schema(), players.batch([ANN]), players.state()])
+    commit_table = RestCatalog.commit_table
+
+    def forbid(self, table, *args):
+        if "players" in table.name():
+            raise ForbiddenError("no right to commit")
+        return commit_table(self, table, *args)
+
+    files_before = _data_files(reader.table("players"))
+    with monkeypatch.context() as patch:
+        patch.setattr(RestCatalog, "commit_table", forbid)
+        outcome = run([players.schema(), players.batch([BOB]), players.state(at=1)])
+    assert "forbids it (no right to commit); grant it on namespace" in str(outcome.error)
+    assert _data_files(reader.table("players")) == files_before
 
 
 def test_f28_a_commit_follows_a_concurrent_one(run, reader, players):

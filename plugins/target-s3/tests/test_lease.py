@@ -115,16 +115,23 @@ def test_f27_a_run_gives_its_leases_back(run, reader, players):
     assert not [name for name in summary.additional_properties if name.startswith("lease.")]
 
 
-def test_rows_read_before_those_committed_are_refused(run, reader, players):
+@pytest.mark.parametrize("older_is_backfill", [True, False])
+@pytest.mark.parametrize("newer_is_backfill", [True, False])
+def test_rows_read_before_those_committed_are_refused(
+    run, reader, players, older_is_backfill, newer_is_backfill
+):
     """A run that waited while another one came and went has old versions of the rows."""
 
-    def send(name, source_time):
-        state = players.state(source_time=source_time)
+    def send(name, read_at, is_backfill):
+        # A back-fill of a range leaves the time of the run before.
+        times = {"source_time": "2025-12-31T00:00:00+00:00", "backfilled_at": read_at}
+        state = players.state(**times if is_backfill else {"source_time": read_at})
         return run([players.schema(), players.batch([{"id": 1, "name": name}]), state])
 
-    send("new", "2026-01-02T00:00:00+00:00")
-    assert "read at 2026-01-02" in str(send("old", "2026-01-01T00:00:00+00:00").error)
-    assert send("newer", "2026-01-02T00:00:00+00:00").error is None
+    send("new", "2026-01-02T00:00:00+00:00", newer_is_backfill)
+    refused = send("old", "2026-01-01T00:00:00+00:00", older_is_backfill)
+    assert "read at 2026-01-02" in str(refused.error)
+    assert send("newer", "2026-01-02T00:00:00+00:00", older_is_backfill).error is None
     assert reader.rows("players", "name") == [("new",), ("newer",)]
 
 
