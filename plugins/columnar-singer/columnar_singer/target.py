@@ -235,8 +235,9 @@ class ColumnarTarget(Target):
                     self._isolate(sink, _refuse_unfinished)
             with self._finishing():
                 self._commit([sink for sink in self._sinks.values() if sink.has_work])
-                self._log_quiet_streams()
+                # First: the rows are committed, whatever becomes of the load log of quiet streams.
                 self._release_state()
+                self._log_quiet_streams()
         finally:
             self._let_go()
         self._raise_failures()
@@ -308,8 +309,14 @@ class ColumnarTarget(Target):
 
     def _log_quiet_streams(self) -> None:
         quiet = [sink for sink in self._sinks.values() if sink.is_quiet]
-        if quiet and self._stop_signal is None:
+        if not quiet or self._stop_signal is not None:
+            return
+        try:
             self.write_quiet([sink.log_row(self._facts(sink)) for sink in quiet])
+        except UserError as error:
+            # Told with what else failed.
+            for sink in quiet:
+                sink.failure = error
 
     def _release_state(self) -> None:
         state = self._ledger.release(self._withheld())
