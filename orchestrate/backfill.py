@@ -18,6 +18,9 @@ from orchestrate import environment
 from orchestrate.environment import PROJECT_ROOT
 from orchestrate.run.cli import run_alone, run_jobs
 
+RUN_KIND = "backfill"
+"""At the end of such a run's name, by which dbt knows that its rows are old by intention."""
+
 _JOBS = PROJECT_ROOT / "orchestrate" / "jobs.meltano.yml"
 
 
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = {"stream": asked.stream, "from": asked.start, "to": asked.end}
     setting = {name: value for name, value in wanted.items() if value}
     os.environ[variable(taps[asked.job], "backfill")] = json.dumps(setting)
-    return run_alone(lambda settings: run_jobs(settings, [asked.job]))
+    return run_alone(lambda settings: run_jobs(settings, [asked.job], RUN_KIND))
 
 
 def taps_of_jobs() -> dict[str, str]:

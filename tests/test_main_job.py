@@ -57,7 +57,7 @@ def reconcile(project: Project) -> dict[str, dict[str, int]]:
     assert done.returncode == 0, done.stdout[-3000:]
     marked: dict[str, dict[str, int]] = {"dataengineering-db": {}, "trackman-lake": {}}
     for line in done.stdout.splitlines():
-        table, destination, *numbers = line.split() if "ago" in line else ("", "")
+        table, destination, *numbers = line.replace("│", " ").split() if "ago" in line else ("", "")
         if destination in marked:
             marked[destination][table] = int(numbers[2].replace(",", ""))
     return marked
@@ -150,7 +150,7 @@ def test_a_backfill_loads_a_range_again_and_the_next_run_goes_on_as_before(
         database.execute("update raw.strokes set comment = 'spoiled' where updated_at < %s", (end,))
     done = project.run("make", "backfill", "STREAM=public-strokes", f"FROM={start}", f"TO={end}")
     assert done.returncode == 0, done.stdout[-3000:]
-    loads = [line.split() for line in done.stdout.splitlines() if "ago" in line]
+    loads = [line.replace("│", " ").split() for line in done.stdout.splitlines() if "ago" in line]
     assert [load[:3] for load in loads] == [["strokes", "dataengineering-db", f"{rows:,}"]]
     assert_all_equal(project)
     assert _positions(project.states()) == _positions(states)

@@ -100,12 +100,14 @@ def single_run(directory: Path) -> Iterator[None]:
         yield
 
 
-def new_run(settings: StackSettings) -> Path:
+def new_run(settings: StackSettings, kind: str = "") -> Path:
     """Name this run, tell the plugins, and make the folder for its logs.
 
-    The name sorts by time; the targets write it to each row of their load log.
+    The name sorts by time and ends with `-` and `kind`, if there is one; the targets write it to
+    each row of their load log.
     """
-    run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    run_id = f"{time}-{kind}" if kind else time
     for destination in DESTINATIONS:
         os.environ[f"TARGET_{destination}_RUN_ID"] = run_id
     folder = settings.directory / "runs" / run_id
@@ -132,12 +134,17 @@ def run_all(settings: StackSettings) -> int:
     return 0 if finished.succeeded else 1
 
 
-def run_jobs(settings: StackSettings, jobs: Sequence[str]) -> int:
+def run_jobs(settings: StackSettings, jobs: Sequence[str], kind: str = "") -> int:
     """Run jobs on the stack as it is, show what they loaded, and return the exit status.
 
     What a failed one loaded is not shown: the last line shall be the one that says what is wrong.
+
+    Args:
+        settings: The stack.
+        jobs: Names of Meltano jobs.
+        kind: Of `new_run`.
     """
-    folder = new_run(settings)
+    folder = new_run(settings, kind)
     results = [run_step(Step.job(job), folder) for job in jobs]
     if not all(result.succeeded for result in results):
         return 1
