@@ -313,11 +313,17 @@ def _pass_bytes(client: BinaryIO, count: int, give: Callable[[bytes], object]) -
         give(data)
 
 
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_S3_CODES = {
+    int(HTTPStatus.SERVICE_UNAVAILABLE): "SlowDown",
+    int(HTTPStatus.FORBIDDEN): "AccessDenied",
+}
+
+
 def _answer(status: int) -> bytes:
     """An answer that S3 and REST clients understand, if only by its status."""
     reason = HTTPStatus(status).phrase
-    # S3 says SlowDown with 503: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-    code = "SlowDown" if status == HTTPStatus.SERVICE_UNAVAILABLE else "InternalError"
+    code = _S3_CODES.get(status, "InternalError")
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{reason}</Message></Error>"
     head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/xml\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()

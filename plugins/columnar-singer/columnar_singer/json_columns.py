@@ -18,7 +18,6 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 from singer_sdk.singerlib.json import deserialize_json
 
 from columnar_singer import json_values
-from columnar_singer.types import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +35,8 @@ _VALUES = msgspec.json.Decoder(list, float_hook=Decimal)
 _ANY_DOUBLE_DIGITS = 15
 """A decimal of so many digits is the only one of them that its nearest double stands for."""
 
-_PLAIN_NUMBER = r"^(0|-?[1-9][0-9]*|-?[1-9][0-9]*\.[0-9]+|-?0\.[0-9]{1,6}|-?0\.0{0,5}[1-9][0-9]*)$"
-"""Which Python prints as it reads it: no exponent, no minus zero, no 0.0000001, which is 1E-7."""
+_PLAIN_NUMBER = r"^(0|-?[1-9][0-9]*|-?[0-9]+\.[0-9]+)$"
+"""Which `json_values.numeral` prints as it reads it: no exponent, no minus zero."""
 
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{6})?$"
 _NO_FRACTION = r"\.000000$"
@@ -49,10 +48,7 @@ class UnprovenError(ValueError):
 
 def converter(column: ColumnType, schema: Mapping[str, object]) -> Convert:
     """Give the function for a column: the one that goes with `json_values.converter`."""
-    one = json_values.converter(column, schema)
-    if one is json_values.text and type_name(column.postgres) == "numeric":
-        return _numerals
-    return _CONVERTERS[one]
+    return _CONVERTERS[json_values.converter(column, schema)]
 
 
 def _array(texts: Texts) -> bytes:
@@ -175,6 +171,7 @@ _CONVERTERS: dict[Callable[..., object], Convert] = {
     json_values.timestamp: _timestamps,
     json_values.timestamp_with_zone: _timestamps_with_zone,
     json_values.time_of_day: _times_of_day,
+    json_values.numeral: _numerals,
     json_values.text: _strings,
     json_values.json_text: _json_texts,
 }

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
+from columnar_singer.types import type_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -24,6 +26,9 @@ ERRORS = (ValueError, TypeError, ArithmeticError, pa.ArrowException)
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _JSON_TYPES = {"json", "jsonb"}
+_MOST_DIGITS = 131_072
+"""Before the point, https://www.postgresql.org/docs/current/datatype-numeric.html."""
+
 END_OF_DAY = "24:00:00"
 """Legal in PostgreSQL, unknown to Python."""
 
@@ -63,7 +68,7 @@ def converter(column: ColumnType, schema: Mapping[str, Any]) -> Callable[[Any], 
         return time_of_day
     if pa.types.is_boolean(arrow):
         return boolean
-    return text
+    return numeral if type_name(column.postgres) == "numeric" else text
 
 
 def _is_string(schema: Mapping[str, Any]) -> bool:
@@ -170,6 +175,13 @@ def timestamp_with_zone(value: Any) -> datetime:  # noqa: ANN401
 def text(value: Any) -> str:  # noqa: ANN401
     """Give a string as it is and anything else as its JSON text."""
     return value if isinstance(value, str) else json_text(value)
+
+
+def numeral(value: Any) -> str:  # noqa: ANN401
+    """Give a number with all its digits and no exponent, as PostgreSQL prints it."""
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS:
+        return f"{value:f}"
+    return text(value)
 
 
 def json_text(value: Any) -> str:  # noqa: ANN401

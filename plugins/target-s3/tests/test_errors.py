@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from columnar_singer.errors import UserError
 from target_s3.errors import lake_errors
 from target_s3.settings import LakeSettings
+
+from tests.faults.proxy import HttpProxy
 
 SECRET = "s3cret-that-nobody-may-see"
 
@@ -74,31 +74,12 @@ def test_f38_a_wrong_setting_is_named_and_no_secret_told(
     assert SECRET not in str(outcome.error) + caplog.text
 
 
-class _Denying(BaseHTTPRequestHandler):
-    """S3 as it answers an identity without the right to write."""
-
-    def _deny(self):
-        body = b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"
-        self.send_response(403)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_PUT = do_GET = do_HEAD = _deny  # noqa: N815 (names that the base class asks for)
-
-    def log_message(self, *args):
-        """Keep quiet."""
-
-
 @pytest.fixture
-def denying_endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Denying) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def denying_endpoint(settings) -> Iterator[str]:
+    """S3 as it answers an identity that may read and not write."""
+    with HttpProxy(int(settings["s3_endpoint_url"].rpartition(":")[2])) as proxy:
+        proxy.fail_next(1000, status=403, request=rb"^(PUT|POST) ")
+        yield proxy.url
 
 
 def test_no_right_to_write_names_bucket_action_and_right(run, reader, messages, denying_endpoint):
