@@ -75,15 +75,8 @@ def read_decimal(message: Message, at: int, length: int, scale: int, limit: int)
     shift = scale + _DIGITS * (load16(message, at + 2) + 1 - groups)
     value = 0
     for index in range(groups):
-        group = load16(message, at + _HEADER_LENGTH + 2 * index)
-        factor = _BASE
-        if index == groups - 1 and shift < 0:
-            # The last group reaches beyond the column's digits, with zeros.
-            if shift <= -_DIGITS or group % _POWERS[-shift] != 0:
-                return IS_BAD, 0
-            factor = _POWERS[_DIGITS + shift]
-            group //= _POWERS[-shift]
-        if value > (limit - group) // factor:
+        group, factor = _group(message, at, index, groups, shift)
+        if factor == 0 or value > (limit - group) // factor:
             return IS_BAD, 0
         value = value * factor + group
     if shift > 0 and value > 0:
@@ -120,14 +113,8 @@ def read_wide_decimal(
     for limb in range(4):
         wide[slot, row, limb] = 0
     for index in range(groups):
-        group = load16(message, at + _HEADER_LENGTH + 2 * index)
-        factor = _BASE
-        if index == groups - 1 and shift < 0:
-            if shift <= -_DIGITS or group % _POWERS[-shift] != 0:
-                return IS_BAD, 0
-            factor = _POWERS[_DIGITS + shift]
-            group //= _POWERS[-shift]
-        if not _multiply_add(wide, slot, row, factor, group):
+        group, factor = _group(message, at, index, groups, shift)
+        if factor == 0 or not _multiply_add(wide, slot, row, factor, group):
             return IS_BAD, 0
     while shift > 0 and groups > 0:
         step = min(shift, _DIGITS)
@@ -142,6 +129,17 @@ def read_wide_decimal(
             wide[slot, row, limb] = negated & _INT32_MASK
             carry = negated >> 32
     return IS_VALUE, 0
+
+
+def _group(message: Message, at: int, index: int, groups: int, shift: int) -> tuple[int, int]:
+    """Give a group, and what is multiplied before it is added: 0 if it does not fit the column."""
+    group = load16(message, at + _HEADER_LENGTH + 2 * index)
+    if index < groups - 1 or shift >= 0:
+        return group, _BASE
+    # The last group reaches beyond the column's digits, with zeros.
+    if shift <= -_DIGITS or group % _POWERS[-shift] != 0:
+        return 0, 0
+    return group // _POWERS[-shift], _POWERS[_DIGITS + shift]
 
 
 def _multiply_add(wide: Limbs, slot: int, row: int, factor: int, summand: int) -> bool:
@@ -215,6 +213,7 @@ HELPERS = (
     is_numeric,
     read_decimal,
     read_wide_decimal,
+    _group,
     _multiply_add,
     numeric_length,
     write_numeric,
