@@ -1,0 +1,154 @@
+"""What the parts of the local Athena hand to one another.
+
+server (HTTP) → api (Athena, Glue, STS) → queries (history, states) → engine → DuckDB
+                     └────────────→ metastore (databases, tables, views, partitions) ←┘
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ErrorCategory(StrEnum):
+    """Whose fault a failed query is, as numbers of the field `ErrorCategory` of `AthenaError`.
+
+    https://docs.aws.amazon.com/athena/latest/APIReference/API_AthenaError.html
+    """
+
+    SYSTEM = "1"
+    USER = "2"
+    OTHER = "3"
+
+
+class QueryError(Exception):
+    """A query that fails, told the way Athena tells it: `SYNTAX_ERROR: line 1:8: …`.
+
+    Attributes:
+        name: Trino's name of the error, as `TABLE_NOT_FOUND`; it starts the message.
+        category: Whose fault it is.
+    """
+
+    def __init__(self, name: str, text: str, category: ErrorCategory = ErrorCategory.USER) -> None:
+        """Make the error from its name and one line of text."""
+        super().__init__(f"{name}: {text}")
+        self.name = name
+        self.category = category
+
+
+class StatementKind(StrEnum):
+    """Athena's `StatementType`."""
+
+    DDL = "DDL"
+    DML = "DML"
+    UTILITY = "UTILITY"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a result; `type` is Athena's name, as `varchar` or `decimal(10,2)`."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks: an access key, and the namespaces it may write to (`None`: all)."""
+
+    access_key_id: str
+    writable_namespaces: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class QueryRequest:
+    """A query as `StartQueryExecution` hands it over.
+
+    Attributes:
+        id: Execution id, a UUID.
+        sql: The text, as sent.
+        database: Of names without one.
+        output_location: `s3://bucket/prefix/` of the results.
+        parameters: Values of the `?` in the text, SQL literals each.
+        bytes_limit: The work group's `BytesScannedCutoffPerQuery`, None without.
+        identity: Who asks.
+    """
+
+    id: str
+    sql: str
+    database: str
+    output_location: str
+    identity: Identity
+    parameters: tuple[str, ...] = ()
+    bytes_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """What a query gave.
+
+    Attributes:
+        kind: Athena's `StatementType`.
+        sub_kind: Athena's `SubstatementType`, as `SELECT` or `CREATE_TABLE_AS_SELECT`.
+        columns: Of `rows`, with Athena's types.
+        rows: The rows, as DuckDB gave them; None for a statement without any.
+        update_count: Rows written, None for a statement that writes none.
+        scanned_bytes: Bytes of data files read.
+        manifest_location: Of `UNLOAD` and CTAS: where the list of written files lies.
+    """
+
+    kind: StatementKind
+    sub_kind: str
+    columns: tuple[Column, ...] = ()
+    rows: pa.Table | None = None
+    update_count: int | None = None
+    scanned_bytes: int = 0
+    manifest_location: str | None = None
+
+
+@dataclass
+class Cancellation:
+    """Whether a running query shall stop. The engine leaves what interrupts it."""
+
+    _event: threading.Event = field(default_factory=threading.Event)
+    _callbacks: list[Callable[[], None]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody called `ask`."""
+        return self._event.is_set()
+
+    def ask(self) -> None:
+        """Stop the query."""
+        with self._lock:
+            self._event.set()
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            callback()
+
+    def on_ask(self, callback: Callable[[], None]) -> None:
+        """Call `callback` (a connection's `interrupt`) when asked to; at once if asked already."""
+        with self._lock:
+            if not self._event.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+
+class Engine(Protocol):
+    """What runs queries; called from several threads at once."""
+
+    def execute(self, request: QueryRequest, cancellation: Cancellation) -> QueryResult:
+        """Run one statement to its end.
+
+        Raises:
+            QueryError: It is wrong, refused or was stopped.
+        """
+        ...
