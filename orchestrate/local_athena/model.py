@@ -1,7 +1,8 @@
 """What the parts of the local Athena hand to one another.
 
-server (HTTP) → api (Athena, Glue, STS) → queries (history, states) → engine → DuckDB
-                     └────────────→ metastore (databases, tables, views, partitions) ←┘
+The server (HTTP) hands a request to one of the APIs (Athena, Glue, STS). Athena's hands a query to
+`queries` (history, states, threads), and that to the engine (DuckDB). Glue's and the engine share
+the metastore (databases, tables, views, partitions).
 """
 
 from __future__ import annotations
