@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,11 @@ class Outcome:
 
 @dataclass
 class Run:
-    """One run, under way."""
+    """One run, under way.
+
+    Attributes:
+        states: How many STATEs the target has written.
+    """
 
     tap: subprocess.Popen[bytes]
     target: subprocess.Popen[bytes]
@@ -69,7 +74,10 @@ class Run:
     log_file: Path
     began: float = field(default_factory=time.monotonic)
     is_runner_dead: bool = False
+    states: int = 0
+    _is_silent: bool = False
     _keeper: threading.Thread | None = None
+    _has_news: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
         """Begin to keep the states that the target writes."""
@@ -86,6 +94,11 @@ class Run:
         while self.lines < lines and self.is_alive:
             time.sleep(_POLL_SECONDS)
         time.sleep(delay)
+
+    def wait_for_state(self, number: int) -> None:
+        """Wait until the target has written so many STATEs, or has ended."""
+        with self._has_news:
+            self._has_news.wait_for(lambda: self.states >= number or self._is_silent)
 
     @property
     def lines(self) -> int:
@@ -135,11 +148,34 @@ class Run:
 
     def _keep_states(self) -> None:
         assert self.target.stdout is not None
-        with self.target.stdout as lines:
-            for line in lines:
-                if not self.is_runner_dead and line.endswith(b"\n"):
-                    json.loads(line)  # a line that is no JSON fails the test's thread, and so it
-                    write_at_once(self.state_file, line)
+        try:
+            with self.target.stdout as lines:
+                for line in lines:
+                    if not self.is_runner_dead and line.endswith(b"\n"):
+                        json.loads(line)  # a line that is no JSON fails the test's thread, so it
+                        write_at_once(self.state_file, line)
+                    self._tell(states=1)
+        finally:
+            self._tell(is_silent=True)
+
+    def _tell(self, *, states: int = 0, is_silent: bool = False) -> None:
+        with self._has_news:
+            self.states += states
+            self._is_silent = is_silent
+            self._has_news.notify_all()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That the rows of a stream are committed which the tap read at some time.
+
+    Attributes:
+        stream: Its name.
+        source_time: As the load log has it.
+    """
+
+    stream: str
+    source_time: datetime
 
 
 @dataclass(frozen=True)
@@ -164,6 +200,17 @@ class Pipe:
     def state_file(self) -> Path:
         """What the next run starts from."""
         return self.directory / "state.json"
+
+    def claims(self) -> list[Claim]:
+        """What the state that the next run starts from says of rows that some run read."""
+        if not self.state_file.exists():
+            return []
+        bookmarks = json.loads(self.state_file.read_bytes()).get("bookmarks", {})
+        return [
+            Claim(stream, datetime.fromisoformat(bookmark["source_time"]))
+            for stream, bookmark in bookmarks.items()
+            if bookmark.get("rows_read")
+        ]
 
     def discover(self, tables: Sequence[SourceTable]) -> None:
         """Write the catalog that all runs use; Meltano discovers in each, which takes a second."""
