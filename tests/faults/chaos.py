@@ -6,7 +6,6 @@ Own servers, in a directory of their own: a stack that serves anything else is n
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import signal
 import threading
@@ -163,14 +162,15 @@ class Chaos:
         self._check_states()
 
     def _kill(self, run: Run, kill: Kill) -> bool:
+        if kill.moment.at_state:
+            # The last one has nothing after it.
+            number = 1 + int(kill.moment.part * (self._states[kill.pipe] - 1))
+            return run.kill_at_state(number, kill.victim)
         self._await(run, kill.pipe, kill.moment)
         return run.kill(kill.victim, kill.signal)
 
     def _await(self, run: Run, pipe: str, moment: Moment) -> None:
-        if moment.at_state:
-            run.wait_for_state(math.ceil(moment.part * self._states[pipe]))
-        else:
-            run.wait_for(round(moment.part * self._lines[pipe]), moment.delay)
+        run.wait_for(round(moment.part * self._lines[pipe]), moment.delay)
 
     def _restart(self, run: Run, planned: Restart) -> None:
         self._await(run, planned.pipe, planned.moment)

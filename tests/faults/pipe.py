@@ -75,9 +75,9 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     is_runner_dead: bool = False
     states: int = 0
-    _is_silent: bool = False
     _keeper: threading.Thread | None = None
-    _has_news: threading.Condition = field(default_factory=threading.Condition)
+    _planned: tuple[int, Victim] | None = None
+    _has_struck: bool = False
 
     def __post_init__(self) -> None:
         """Begin to keep the states that the target writes."""
@@ -94,11 +94,6 @@ class Run:
         while self.lines < lines and self.is_alive:
             time.sleep(_POLL_SECONDS)
         time.sleep(delay)
-
-    def wait_for_state(self, number: int) -> None:
-        """Wait until the target has written so many STATEs, or has ended."""
-        with self._has_news:
-            self._has_news.wait_for(lambda: self.states >= number or self._is_silent)
 
     @property
     def lines(self) -> int:
@@ -122,6 +117,17 @@ class Run:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, number)
         return alive
+
+    def kill_at_state(self, number: int, victim: Victim) -> bool:
+        """Send KILL in the moment in which the target writes its STATE of that number.
+
+        Returns:
+            False if the run ended before.
+        """
+        assert self._keeper is not None
+        self._planned = (number, victim)
+        self._keeper.join()
+        return self._has_struck
 
     def wait(self) -> Outcome:
         """Wait for both to end.
@@ -148,21 +154,15 @@ class Run:
 
     def _keep_states(self) -> None:
         assert self.target.stdout is not None
-        try:
-            with self.target.stdout as lines:
-                for line in lines:
-                    if not self.is_runner_dead and line.endswith(b"\n"):
-                        json.loads(line)  # a line that is no JSON fails the test's thread, so it
-                        write_at_once(self.state_file, line)
-                    self._tell(states=1)
-        finally:
-            self._tell(is_silent=True)
-
-    def _tell(self, *, states: int = 0, is_silent: bool = False) -> None:
-        with self._has_news:
-            self.states += states
-            self._is_silent = is_silent
-            self._has_news.notify_all()
+        with self.target.stdout as lines:
+            for line in lines:
+                self.states += 1
+                if self._planned and self.states == self._planned[0]:
+                    # First of all: what a STATE claims must be committed already.
+                    self._has_struck = self.kill(self._planned[1], "KILL")
+                if not self.is_runner_dead and line.endswith(b"\n"):
+                    json.loads(line)  # a line that is no JSON fails the test's thread, and so it
+                    write_at_once(self.state_file, line)
 
 
 @dataclass(frozen=True)

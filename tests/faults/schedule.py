@@ -224,19 +224,7 @@ def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Ro
     chance = random.Random(seed)
     for number in itertools.count(1):
         struck = [pipe for pipe in pipes if chance.random() < STRUCK_IN] or [chance.choice(pipes)]
-        kills = tuple(
-            Kill(
-                pipe=pipe,
-                victim=chance.choice(list(Victim)),
-                signal=chance.choice(["KILL", "TERM"]),
-                moment=(
-                    Moment(chance.random(), 0.0, at_state=True)
-                    if chance.random() < STRUCK_AT_STATE
-                    else _moment(chance)
-                ),
-            )
-            for pipe in struck
-        )
+        kills = tuple(_kill(chance, pipe) for pipe in struck)
         restart = None
         if chance.random() < RESTARTED_IN:
             restart = Restart(
@@ -246,6 +234,15 @@ def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Ro
                 moment=_moment(chance),
             )
         yield Round(number, kills, restart)
+
+
+def _kill(chance: random.Random, pipe: str) -> Kill:
+    if chance.random() < STRUCK_AT_STATE:
+        # By TERM the target ends what it has begun; a runner that is dead keeps no STATE.
+        victim = chance.choice([Victim.TARGET, Victim.BOTH])
+        return Kill(pipe, victim, "KILL", Moment(chance.random(), 0.0, at_state=True))
+    victim, name = chance.choice(list(Victim)), chance.choice(["KILL", "TERM"])
+    return Kill(pipe, victim, name, _moment(chance))
 
 
 def _moment(chance: random.Random) -> Moment:
