@@ -126,7 +126,7 @@ class Run:
         """
         assert self._keeper is not None
         self._planned = (number, victim)
-        self._keeper.join()
+        self._keeper.join(HANG_SECONDS)
         return self._has_struck
 
     def wait(self) -> Outcome:
