@@ -163,8 +163,7 @@ class Chaos:
 
     def _kill(self, run: Run, kill: Kill) -> bool:
         if kill.moment.at_state:
-            # The last one has nothing after it.
-            number = 1 + int(kill.moment.part * (self._states[kill.pipe] - 1))
+            number = 1 + int(kill.moment.part * self._states[kill.pipe])
             return run.kill_at_state(number, kill.victim)
         self._await(run, kill.pipe, kill.moment)
         return run.kill(kill.victim, kill.signal)
