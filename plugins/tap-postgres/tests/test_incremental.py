@@ -85,6 +85,19 @@ def test_an_edited_bookmark_reads_again_from_where_it_says(events: Source) -> No
     assert events.run(BY_TIME, state).values(STREAM, "note") == ["one"]
 
 
+def test_a_clock_that_was_set_back_is_told(
+    events: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    insert(events.connection, "one")
+    state = events.run(BY_TIME).state
+    events.run(BY_TIME, state)
+    assert "clock" not in caplog.text
+    state["bookmarks"][STREAM]["replication_key_value"] = "2300-01-01 00:00:00+00"
+    events.run(BY_TIME, state)
+    assert "public-events is read from 2300-01-01 00:00:00+00 on" in caplog.text
+    assert "the source's clock shows" in caplog.text
+
+
 def test_a_table_that_takes_the_place_of_another_is_read(events: Source) -> None:
     insert(events.connection, "one", "'2024-01-01'")
     events.execute("create table other as select id, 'swapped in' as note, updated_at from events")
