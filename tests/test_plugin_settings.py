@@ -19,7 +19,7 @@ def test_a_changed_setting_makes_a_readme_stale() -> None:
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_meltano_knows_every_setting_and_which_are_secret(plugin: str) -> None:
+def test_meltano_knows_which_settings_are_secret(plugin: str) -> None:
     declared = yaml.safe_load((ROOT / "plugins.meltano.yml").read_text())["plugins"]
     [entry] = [each for kind in declared.values() for each in kind if each["name"] == plugin]
     in_meltano = {each["name"]: each.get("sensitive", False) for each in entry["settings"]}
@@ -28,8 +28,7 @@ def test_meltano_knows_every_setting_and_which_are_secret(plugin: str) -> None:
         for name, schema in settings_of(plugin)["properties"].items()
     }
     # Meltano takes the parts of an object apart at dots.
-    nested = {name.partition(".")[0] for name in in_meltano if "." in name}
-    assert {name.partition(".")[0] for name in in_meltano} == set(in_plugin) | nested
+    assert {name.partition(".")[0] for name in in_meltano} <= set(in_plugin)
     assert {name for name, secret in in_plugin.items() if secret} <= {
         name for name, sensitive in in_meltano.items() if sensitive
     }
