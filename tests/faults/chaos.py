@@ -71,6 +71,7 @@ class Chaos:
     _restarts: int = 0
     _is_restarting: bool = False
     _lines: dict[str, int] = field(default_factory=dict)
+    _states: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the pipes and the readers."""
@@ -126,7 +127,7 @@ class Chaos:
             for _ in range(LAST_RUNS):
                 self._undisturbed(report)
             self._reconcile()
-        self._look_at_lake()
+        self._check_states()
         report.lake_snapshots = self._lake_reader.snapshots
         report.database_looks = self._database_reader.looks
         report.seconds = time.monotonic() - report.began
@@ -158,9 +159,12 @@ class Chaos:
             is_spared = not planned.restart and all(kill.pipe != name for kill in planned.kills)
             if is_spared and not outcome.is_success:
                 raise AssertionError(f"a run that nobody disturbed failed ({name}):\n{outcome.log}")
-        self._look_at_lake()
+        self._check_states()
 
     def _kill(self, run: Run, kill: Kill) -> bool:
+        if kill.moment.at_state:
+            number = 1 + int(kill.moment.part * self._states[kill.pipe])
+            return run.kill_at_state(number, kill.victim)
         self._await(run, kill.pipe, kill.moment)
         return run.kill(kill.victim, kill.signal)
 
@@ -185,7 +189,7 @@ class Chaos:
             outcome = run.wait()
             if not outcome.is_success:
                 raise AssertionError(f"a run that nobody disturbed failed ({name}):\n{outcome.log}")
-            self._lines[name] = run.lines
+            self._lines[name], self._states[name] = run.lines, run.states
             report.undisturbed += 1
 
     def _reconcile(self) -> None:
@@ -226,9 +230,13 @@ class Chaos:
         if found:
             raise HalfVisibleError(f"{report.repeat()}: {found[0]}") from found[0]
 
-    def _look_at_lake(self) -> None:
+    def _check_states(self) -> None:
         """Between the rounds: all servers are up, so nothing excuses an error."""
         self._lake_reader.look()
+        for pipe, reader in zip(
+            self.pipes, (self._database_reader, self._lake_reader), strict=True
+        ):
+            reader.check(pipe.claims())
 
     # The end
 

@@ -6,13 +6,14 @@ a reader can have seen, so each of its snapshots is read once, also those made b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from tests.faults.pipe import Claim
 from tests.faults.places import RAW, SEQUENCE, connect
 from tests.faults.tables import SourceTable
 from tests.faults.writers import PAIRS
@@ -57,6 +58,16 @@ class DatabaseReader:
                     self._look_at(connection, table)
         self.looks += 1
 
+    def check(self, claims: Sequence[Claim]) -> None:
+        """See that what a kept state claims is committed.
+
+        Raises:
+            HalfVisibleError: Something is not.
+        """
+        with connect(self.url) as connection:
+            logged = set(connection.execute(_LOADED))
+        _expect_all(claims, {Claim(*each) for each in logged}, "database")
+
     def _look_at(self, connection: psycopg.Connection[Any], table: SourceTable) -> None:
         names = {"table": sql.Identifier(RAW, table.name), "name": sql.Literal(table.name)}
         (count,) = connection.execute(
@@ -92,6 +103,17 @@ def _expect_no(connection: psycopg.Connection[Any], what: str, query: str | sql.
     if count:
         raise HalfVisibleError(f"the database shows {count} {what}")
 
+
+def _expect_all(claims: Sequence[Claim], logged: Collection[Claim], place: str) -> None:
+    """Compare with the load log, which is written with the rows or after them."""
+    missing = [claim for claim in claims if claim not in logged]
+    if missing:
+        raise HalfVisibleError(
+            f"the state that was kept claims rows that are not in the {place}: {missing}"
+        )
+
+
+_LOADED = f"select stream, source_time from {RAW}.{LOAD_LOG} where rows_read > 0"
 
 _TORN_PAIRS = f"""
 select count(*) from (
@@ -138,6 +160,7 @@ class LakeReader:
     _histories: dict[str, _History] = field(default_factory=dict)
     _numbers: dict[str, set[int]] = field(default_factory=dict)
     _pairs: dict[int, dict[str, tuple[int, Any]]] = field(default_factory=dict)
+    _logged: set[Claim] = field(default_factory=set)
 
     def look(self) -> None:
         """Read every snapshot that is new.
@@ -156,6 +179,16 @@ class LakeReader:
                 numbers.add(row[SEQUENCE])
         for row in log:
             self._expect_rows(row)
+            if row["rows_read"]:
+                self._logged.add(Claim(row["stream"], row["source_time"]))
+
+    def check(self, claims: Sequence[Claim]) -> None:
+        """See that what a kept state claims was committed before the last look.
+
+        Raises:
+            HalfVisibleError: Something was not.
+        """
+        _expect_all(claims, self._logged, "lake")
 
     def _new_rows(self, name: str, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         history = self._histories.setdefault(name, _History((self.namespace, name), columns))
@@ -185,7 +218,15 @@ class LakeReader:
             )
 
 
-_LOGGED = ("table_name", "sequence_from", "sequence_to", "rows_committed")
+_LOGGED = (
+    "stream",
+    "table_name",
+    "source_time",
+    "rows_read",
+    "rows_committed",
+    "sequence_from",
+    "sequence_to",
+)
 _PAIR = (SEQUENCE, "pair", "side", "version", "at")
 
 

@@ -90,6 +90,11 @@ class PostgresSink(ColumnarSink):
             self.logger.warning("%s: %s", self.stream_name, warning)
         return plan.changes
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the table is there: it is made in the transaction of its first commit."""
+        return self._table_is_there
+
     def last_sequence(self) -> int | None:
         """Give the greatest sequence number in the load log."""
         with self._database.explained():
