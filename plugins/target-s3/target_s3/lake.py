@@ -111,7 +111,7 @@ class Lake:
         with lake_errors(settings, f"connect to the catalog {where}"):
             self._catalog = catalog.connect(settings)
         self._load_log, changes = self._open_own_table(
-            load_log.TABLE_NAME, load_log.ARROW_SCHEMA, load_log.COLUMN_COMMENTS
+            load_log.TABLE_NAME, load_log.arrow_schema(), load_log.COLUMN_COMMENTS
         )
         if CREATED_TABLE in changes:
             # So that whoever reads it finds it, empty.
@@ -122,7 +122,7 @@ class Lake:
     def quarantine(self) -> Table:
         """The table of values that the lake cannot hold."""
         return self._open_own_table(
-            quarantine.TABLE_NAME, quarantine.ARROW_SCHEMA, quarantine.COLUMN_COMMENTS
+            quarantine.TABLE_NAME, quarantine.arrow_schema(), quarantine.COLUMN_COMMENTS
         )[0]
 
     def full_name(self, table_name: str) -> str:
