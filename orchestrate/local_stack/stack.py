@@ -86,7 +86,14 @@ def up(settings: StackSettings, report: Report, stop_with: int | None = None) ->
             _refuse_taken_ports(part, process)
         if stop_with is not None:
             watcher.start(settings.directory, stop_with)
-        _for_each([partial(_start, part, process, report) for part, process in wanting])
+        for last in (False, True):
+            _for_each(
+                [
+                    partial(_start, part, process, report)
+                    for part, process in wanting
+                    if part.starts_last is last
+                ]
+            )
 
 
 def down(settings: StackSettings, report: Report) -> None:
@@ -95,7 +102,14 @@ def down(settings: StackSettings, report: Report) -> None:
         return
     with _lock(settings.directory):
         watcher.stop(settings.directory)
-        _for_each([partial(_stop, part, report) for part in parts(settings)])
+        for last in (True, False):
+            _for_each(
+                [
+                    partial(_stop, part, report)
+                    for part in parts(settings)
+                    if part.starts_last is last
+                ]
+            )
 
 
 def status(settings: StackSettings) -> list[PartStatus]:
@@ -118,6 +132,9 @@ def status(settings: StackSettings) -> list[PartStatus]:
 
 
 def _runs_well(part: Part, process: psutil.Process) -> bool:
+    record = ProcessRecord.load(part.record_file)
+    if record is not None and record.address != part.address:
+        return False
     if not {port.number for port in part.ports} <= _held_ports(part, process):
         return False
     try:

@@ -22,7 +22,7 @@ from pyiceberg.catalog import load_catalog
 from orchestrate.local_stack.settings import DEFAULTS, PROJECT_ROOT, StackSettings
 from tests.servers import stack_ports
 
-PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake")
+PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake", "local-athena")
 
 
 @dataclass
