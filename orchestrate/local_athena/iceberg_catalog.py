@@ -43,6 +43,11 @@ class IcebergCatalog:
         """The bucket of all Iceberg tables."""
         return self._settings.bucket
 
+    @property
+    def files_bucket(self) -> str:
+        """The bucket of all other files."""
+        return self._settings.files_bucket
+
     def files(self) -> S3FileSystem:
         """The lake's S3."""
         from pyarrow.fs import S3FileSystem

@@ -229,9 +229,7 @@ class Metastore:
         before: list[dict[str, Any]]
         entry = self.lake.table(database, name) if _is_iceberg(now) else None
         if entry is None:
-            before = [
-                self._stored(database, *each) for each in self.store.versions(database, name)
-            ]
+            before = [self._stored(database, *each) for each in self.store.versions(database, name)]
         else:
             hidden = self.store.forgotten_versions(str(entry.metadata.table_uuid))
             log = entry.metadata.metadata_log
@@ -255,7 +253,9 @@ class Metastore:
             InvalidInput: It is the present one.
         """
         database, name = database.lower(), name.lower()
-        versions = {each["VersionId"]: each["Table"] for each in self.table_versions(database, name)}
+        versions = {
+            each["VersionId"]: each["Table"] for each in self.table_versions(database, name)
+        }
         if str(version) not in versions:
             raise EntityNotFound(f"Version {version} of table {name} not found.")
         if str(version) == self.table(database, name)["VersionId"]:

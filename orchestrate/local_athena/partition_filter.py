@@ -39,7 +39,7 @@ def matching(
     if not partitions:
         return []
     columns = ", ".join(
-        f'try_cast(v[{position}] as {duckdb_from_athena(athena_from_glue(key["Type"]))}) '
+        f"try_cast(v[{position}] as {duckdb_from_athena(athena_from_glue(key['Type']))}) "
         f'as "{key["Name"]}"'
         for position, key in enumerate(keys, start=1)
     )

@@ -1,4 +1,4 @@
-"""What the lake's catalog does not hold, in SQLite: Hive tables, partitions, views, versions."""
+"""What the lake's catalog does not hold, in SQLite: Hive tables, views, prepared statements, …."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ create table if not exists partitions (
     database text not null, name text not null, key text not null,
     definition text not null, primary key (database, name, key)
 ) strict;
+create table if not exists prepared_statements (name text primary key, text text not null) strict;
 create table if not exists forgotten_versions (
     table_uuid text not null, version text not null, primary key (table_uuid, version)
 ) strict;
@@ -193,3 +194,23 @@ class Store:
                 ).rowcount:
                     missing.append(each)
         return missing
+
+    def prepared_statement(self, name: str) -> str | None:
+        """The text of a prepared statement, None if there is none."""
+        with self._transaction() as db:
+            row = db.execute(
+                "select text from prepared_statements where name = ?", (name,)
+            ).fetchone()
+        return str(row[0]) if row else None
+
+    def put_prepared_statement(self, name: str, text: str) -> None:
+        """Keep a prepared statement, in place of one of that name."""
+        with self._transaction() as db:
+            db.execute("insert or replace into prepared_statements values (?, ?)", (name, text))
+
+    def delete_prepared_statement(self, name: str) -> bool:
+        """Forget a prepared statement; returns whether there was one."""
+        with self._transaction() as db:
+            return (
+                db.execute("delete from prepared_statements where name = ?", (name,)).rowcount > 0
+            )

@@ -92,9 +92,7 @@ _FROM_DUCKDB = {
     "UUID": "uuid",
 }
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint")
-_NUMBER_RANKS = {
-    name: rank for rank, name in enumerate((*_INTEGERS, "decimal", "real", "double"))
-}
+_NUMBER_RANKS = {name: rank for rank, name in enumerate((*_INTEGERS, "decimal", "real", "double"))}
 
 
 def athena_type(iceberg: IcebergType) -> str:
