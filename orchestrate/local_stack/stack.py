@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from orchestrate.local_stack import processes, watcher
+from orchestrate.local_stack.athena import AthenaPart
 from orchestrate.local_stack.errors import CredentialsRefused, NotAnsweringYet, StackError
 from orchestrate.local_stack.lake import LakePart
 from orchestrate.local_stack.part import Part
@@ -58,6 +59,7 @@ def parts(settings: StackSettings) -> tuple[Part, ...]:
         PostgresPart.create(settings.backend, settings.directory),
         PostgresPart.create(settings.dataengineering, settings.directory),
         LakePart.create(settings.lake, settings.directory),
+        AthenaPart.create(settings),
     )
 
 
