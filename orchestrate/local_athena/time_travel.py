@@ -30,7 +30,7 @@ def snapshot_id(table: Table, version: exp.Expression, cursor: Cursor) -> int:
         QueryError: The table has no such snapshot.
     """
     asked = version.args["expression"]
-    value = cursor.run(f"select {asked.sql('duckdb')}").column(0)[0].as_py()  # noqa: S608
+    value = cursor.run(f"select {asked.sql('duckdb')}").column(0)[0].as_py()
     name = ".".join(table.name())
     if str(version.name).upper() == "TIMESTAMP":
         if not isinstance(value, datetime):
