@@ -47,7 +47,7 @@ def free_ports(count: int) -> int:
 
 def stack_ports() -> dict[str, str]:
     """The variables of a stack that say where its servers listen."""
-    first = free_ports(4 + len(INTERNAL_PORT_FLAGS))
+    first = free_ports(5 + len(INTERNAL_PORT_FLAGS))
     variables = (
         "TRACKMAN_BACKEND_PORT",
         "DATAENGINEERING_DB_PORT",

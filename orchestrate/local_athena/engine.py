@@ -9,7 +9,7 @@ import duckdb
 from pyiceberg.exceptions import RESTError
 from requests import RequestException
 
-from orchestrate.local_athena import errors, statements
+from orchestrate.local_athena import query_errors, statements
 from orchestrate.local_athena.duck import Duck
 from orchestrate.local_athena.metastore import (
     AlreadyExists,
@@ -59,7 +59,7 @@ class DuckEngine:
             finally:
                 cursor.close()
         except duckdb.Error as error:
-            raise errors.of_duckdb(error, stopped=cancellation.is_asked) from error
+            raise query_errors.of_duckdb(error, stopped=cancellation.is_asked) from error
         except EntityNotFound as error:
             raise QueryError("TABLE_NOT_FOUND", str(error)) from None
         except AlreadyExists as error:
@@ -67,4 +67,4 @@ class DuckEngine:
         except InvalidInput as error:
             raise QueryError("INVALID_ARGUMENTS", str(error)) from None
         except (OSError, RequestException, RESTError) as error:
-            raise errors.of_lake(error) from error
+            raise query_errors.of_lake(error) from error

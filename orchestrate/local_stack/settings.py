@@ -185,6 +185,7 @@ class AthenaSettings:
     port: Port
     bytes_limit: int  # a query of the lake's work group reads no more
     region: str
+    results_location: str  # of queries that name no other place
     part: str = "local-athena"
     work_group: str = "trackman-lake"
     host: str = LOOPBACK
@@ -254,6 +255,7 @@ class StackSettings:
                 port=_port("LOCAL_ATHENA_PORT", values),
                 bytes_limit=_bytes_limit("LOCAL_ATHENA_BYTES_LIMIT", values),
                 region=lake.region,
+                results_location=f"s3://{lake.files_bucket}/athena-results/",
             ),
         )
         _refuse_shared_ports(settings.ports())

@@ -172,10 +172,12 @@ class Claim:
     Attributes:
         stream: Its name.
         source_time: As the load log has it.
+        has_rows: Whether there were any.
     """
 
     stream: str
     source_time: datetime
+    has_rows: bool
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,17 @@ class Pipe:
         return self.directory / "state.json"
 
     def claims(self) -> list[Claim]:
-        """What the state that the next run starts from says of rows that some run read."""
+        """What the state that the next run starts from says of each stream."""
         if not self.state_file.exists():
             return []
         bookmarks = json.loads(self.state_file.read_bytes()).get("bookmarks", {})
         return [
-            Claim(stream, datetime.fromisoformat(bookmark["source_time"]))
+            Claim(
+                stream,
+                datetime.fromisoformat(bookmark["source_time"]),
+                has_rows=bool(bookmark["rows_read"]),
+            )
             for stream, bookmark in bookmarks.items()
-            if bookmark.get("rows_read")
         ]
 
     def discover(self, tables: Sequence[SourceTable]) -> None:

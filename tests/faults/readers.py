@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -19,6 +20,9 @@ from tests.faults.tables import SourceTable
 from tests.faults.writers import PAIRS
 
 LOAD_LOG = "load_log"
+
+Load = tuple[str, datetime]
+"""Name of the stream and `source_time`."""
 
 
 class HalfVisibleError(AssertionError):
@@ -58,15 +62,11 @@ class DatabaseReader:
                     self._look_at(connection, table)
         self.looks += 1
 
-    def check(self, claims: Sequence[Claim]) -> None:
-        """See that what a kept state claims is committed.
-
-        Raises:
-            HalfVisibleError: Something is not.
-        """
+    @property
+    def loads(self) -> set[Load]:
+        """The loads with rows that the load log tells of."""
         with connect(self.url) as connection:
-            logged = set(connection.execute(_LOADED))
-        _expect_all(claims, {Claim(*each) for each in logged}, "database")
+            return set(connection.execute(_LOADS))
 
     def _look_at(self, connection: psycopg.Connection[Any], table: SourceTable) -> None:
         names = {"table": sql.Identifier(RAW, table.name), "name": sql.Literal(table.name)}
@@ -104,16 +104,36 @@ def _expect_no(connection: psycopg.Connection[Any], what: str, query: str | sql.
         raise HalfVisibleError(f"the database shows {count} {what}")
 
 
-def _expect_all(claims: Sequence[Claim], logged: Collection[Claim], place: str) -> None:
-    """Compare with the load log, which is written with the rows or after them."""
-    missing = [claim for claim in claims if claim not in logged]
+def expect_committed(claims: Sequence[Claim], loads: Collection[Load], place: str) -> None:
+    """See that what a kept state claims is told of by the load log, which never comes before rows.
+
+    Raises:
+        HalfVisibleError: Something is not: the STATE came before its commit.
+    """
+    missing = [
+        claim
+        for claim in claims
+        if claim.has_rows and (claim.stream, claim.source_time) not in loads
+    ]
     if missing:
         raise HalfVisibleError(
             f"the state that was kept claims rows that are not in the {place}: {missing}"
         )
 
 
-_LOADED = f"select stream, source_time from {RAW}.{LOAD_LOG} where rows_read > 0"
+def expect_claimed(claims: Sequence[Claim], loads: Collection[Load], place: str) -> None:
+    """See that a state, kept after a run that ended well, claims all that the load log tells of.
+
+    Raises:
+        HalfVisibleError: A STATE did not come, so that the next run reads again what is there.
+    """
+    times = {claim.stream: claim.source_time for claim in claims}
+    missing = [load for load in loads if load[0] not in times or times[load[0]] < load[1]]
+    if missing:
+        raise HalfVisibleError(f"the state that was kept lacks loads of the {place}: {missing}")
+
+
+_LOADS = f"select stream, source_time from {RAW}.{LOAD_LOG} where rows_read > 0"
 
 _TORN_PAIRS = f"""
 select count(*) from (
@@ -151,16 +171,17 @@ class LakeReader:
         namespace: Where the tables are.
         tables: What to read.
         snapshots: How many were read.
+        loads: The loads with rows that the load log told of at the last look.
     """
 
     catalog: Any
     namespace: str
     tables: Sequence[SourceTable]
     snapshots: int = 0
+    loads: set[Load] = field(default_factory=set)
     _histories: dict[str, _History] = field(default_factory=dict)
     _numbers: dict[str, set[int]] = field(default_factory=dict)
     _pairs: dict[int, dict[str, tuple[int, Any]]] = field(default_factory=dict)
-    _logged: set[Claim] = field(default_factory=set)
 
     def look(self) -> None:
         """Read every snapshot that is new.
@@ -180,15 +201,7 @@ class LakeReader:
         for row in log:
             self._expect_rows(row)
             if row["rows_read"]:
-                self._logged.add(Claim(row["stream"], row["source_time"]))
-
-    def check(self, claims: Sequence[Claim]) -> None:
-        """See that what a kept state claims was committed before the last look.
-
-        Raises:
-            HalfVisibleError: Something was not.
-        """
-        _expect_all(claims, self._logged, "lake")
+                self.loads.add((row["stream"], row["source_time"]))
 
     def _new_rows(self, name: str, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         history = self._histories.setdefault(name, _History((self.namespace, name), columns))

@@ -208,6 +208,9 @@ RESTARTED_IN = 0.3
 STRUCK_AT_STATE = 0.5
 """Part of the kills that come with a STATE, before the target can do anything more."""
 
+_LAST_STATES = 0.8
+"""Part of the STATEs that have commits after them."""
+
 _DELAY_SECONDS = 0.2
 """Longest from a line to what happens after it. Mostly it is far shorter: the steps that matter, a
 commit and the STATE after it, follow their line at once and take some milliseconds."""
@@ -240,7 +243,8 @@ def _kill(chance: random.Random, pipe: str) -> Kill:
     if chance.random() < STRUCK_AT_STATE:
         # By TERM the target ends what it has begun; a runner that is dead keeps no STATE.
         victim = chance.choice([Victim.TARGET, Victim.BOTH])
-        return Kill(pipe, victim, "KILL", Moment(chance.random(), 0.0, at_state=True))
+        moment = Moment(_LAST_STATES * chance.random(), 0.0, at_state=True)
+        return Kill(pipe, victim, "KILL", moment)
     victim, name = chance.choice(list(Victim)), chance.choice(["KILL", "TERM"])
     return Kill(pipe, victim, name, _moment(chance))
 

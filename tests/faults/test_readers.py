@@ -11,10 +11,16 @@ import pyarrow as pa
 import pytest
 
 from tests.faults.pipe import Claim, Pipe
-from tests.faults.readers import DatabaseReader, HalfVisibleError, LakeReader
+from tests.faults.readers import (
+    DatabaseReader,
+    HalfVisibleError,
+    LakeReader,
+    expect_claimed,
+    expect_committed,
+)
 from tests.faults.writers import PAIRS
 
-AT = datetime(2026, 1, 2, tzinfo=UTC)
+EARLIER, AT, LATER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 
 
 @pytest.fixture
@@ -117,10 +123,7 @@ def test_rows_that_vanish_from_the_lake_are_missed(lake) -> None:
         reader.look()
 
 
-LATER = datetime(2026, 1, 3, tzinfo=UTC)
-
-
-def test_a_state_that_came_before_its_commit_is_seen(
+def test_what_a_state_claims_is_compared_with_the_load_log(
     database: psycopg.Connection, postgres_url: str, lake
 ) -> None:
     catalog, namespace = lake.catalog(), lake.settings["namespace"]
@@ -130,16 +133,26 @@ def test_a_state_that_came_before_its_commit_is_seen(
     pairs.append(_rows(*WHOLE))
     lake_reader = LakeReader(catalog, namespace, [PAIRS])
     lake_reader.look()
-    for reader in (DatabaseReader(postgres_url, [PAIRS]), lake_reader):
-        reader.check([Claim(PAIRS.stream, AT)])
-        with pytest.raises(HalfVisibleError, match="claims rows that are not in the"):
-            reader.check([Claim(PAIRS.stream, LATER)])
+    for loads in (DatabaseReader(postgres_url, [PAIRS]).loads, lake_reader.loads):
+        right, early, quiet = (
+            [Claim(PAIRS.stream, time, has_rows)]
+            for time, has_rows in ((AT, True), (LATER, True), (LATER, False))
+        )
+        for claims in (right, quiet, []):
+            expect_committed(claims, loads, "place")
+        with pytest.raises(HalfVisibleError, match="claims rows that are not in the place"):
+            expect_committed(early, loads, "place")
+        for claims in (right, quiet):
+            expect_claimed(claims, loads, "place")
+        for claims in ([], [Claim(PAIRS.stream, EARLIER, True)]):
+            with pytest.raises(HalfVisibleError, match="lacks loads of the place"):
+                expect_claimed(claims, loads, "place")
 
 
-def test_a_state_claims_the_rows_that_were_read(tmp_path: Path) -> None:
+def test_a_state_claims_what_was_read(tmp_path: Path) -> None:
     pipe = Pipe("any", tmp_path, "target", {}, {})
     assert pipe.claims() == []
     read = {"rows_read": 3, "source_time": AT.isoformat()}
     quiet = {"rows_read": 0, "source_time": LATER.isoformat()}
     pipe.state_file.write_text(json.dumps({"bookmarks": {"a": read, "b": quiet}}))
-    assert pipe.claims() == [Claim("a", AT)]
+    assert pipe.claims() == [Claim("a", AT, True), Claim("b", LATER, False)]
