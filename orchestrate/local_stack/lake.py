@@ -18,7 +18,7 @@ from pathlib import Path
 from orchestrate.local_stack.errors import CredentialsRefused, NotAnsweringYet, StackError
 from orchestrate.local_stack.part import Part
 from orchestrate.local_stack.processes import clean_environment
-from orchestrate.local_stack.settings import LakeSettings
+from orchestrate.local_stack.settings import AccessKey, LakeSettings
 
 _REQUEST_TIMEOUT_SECONDS = 5.0
 # SeaweedFS puts the sockets of its gRPC services there, whatever its settings; their names
@@ -56,17 +56,22 @@ class LakePart(Part):
 
     def provision(self) -> None:
         """See Part: the credentials file is read at each start."""
-        identity = {
-            "name": "trackman-lake",
-            "credentials": [
-                {
-                    "accessKey": self.settings.access_key_id,
-                    "secretKey": self.settings.secret_access_key,
-                }
-            ],
+        settings = self.settings
+        owner = {
+            "name": settings.owner_key.id,
+            "credentials": [_credentials(settings.owner_key)],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
-        _write_secret(self.directory / "s3.json", json.dumps({"identities": [identity]}))
+        dbt = {
+            "name": settings.dbt_key.id,
+            "credentials": [_credentials(settings.dbt_key)],
+            "policyNames": ["dbt"],
+        }
+        configuration = {
+            "identities": [owner, dbt],
+            "policies": [{"name": "dbt", "content": json.dumps(_dbt_policy(settings))}],
+        }
+        _write_secret(self.directory / "s3.json", json.dumps(configuration))
 
     def command(self) -> Sequence[str]:
         """See Part."""
@@ -168,6 +173,28 @@ class LakePart(Part):
         request = AWSRequest(method="GET", url=url)
         S3SigV4Auth(credentials, "s3", settings.region).add_auth(request)
         return dict(request.headers.items())
+
+
+def _credentials(key: AccessKey) -> dict[str, str]:
+    return {"accessKey": key.id, "secretKey": key.secret}
+
+
+def _dbt_policy(settings: LakeSettings) -> dict[str, object]:
+    """What dbt's key may do in S3: the policy its role has on AWS."""
+    buckets = [f"arn:aws:s3:::{name}" for name in (settings.bucket, settings.files_bucket)]
+    objects = [f"{bucket}/*" for bucket in buckets]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": buckets},
+            {"Effect": "Allow", "Action": "s3:*", "Resource": objects},
+            {
+                "Effect": "Deny",
+                "Action": ["s3:Put*", "s3:Delete*", "s3:AbortMultipartUpload"],
+                "Resource": f"{buckets[0]}/{settings.raw_namespace}/*",
+            },
+        ],
+    }
 
 
 def _request(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -20,40 +19,10 @@ import psycopg
 import pyarrow as pa
 from pyiceberg.catalog import load_catalog
 
-from orchestrate.local_stack.settings import (
-    DEFAULTS,
-    INTERNAL_PORT_FLAGS,
-    PROJECT_ROOT,
-    StackSettings,
-)
+from orchestrate.local_stack.settings import DEFAULTS, PROJECT_ROOT, StackSettings
+from tests.servers import stack_ports
 
 PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake")
-
-
-def free_ports() -> dict[str, str]:
-    """Free ports for a whole stack, in one row below the range of outgoing connections."""
-    count = 4 + len(INTERNAL_PORT_FLAGS)
-    while True:
-        first = random.randrange(20000, 32000)
-        if all(_is_free(first + i) for i in range(count)):
-            break
-    variables = (
-        "TRACKMAN_BACKEND_PORT",
-        "DATAENGINEERING_DB_PORT",
-        "TRACKMAN_LAKE_S3_PORT",
-        "TRACKMAN_LAKE_CATALOG_PORT",
-        "TRACKMAN_LAKE_INTERNAL_PORT",
-    )
-    return {variable: str(first + i) for i, variable in enumerate(variables)}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
 
 
 @dataclass
@@ -61,7 +30,7 @@ class StackUnderTest:
     """A stack driven by its command line, as a user would."""
 
     directory: Path
-    variables: dict[str, str] = field(default_factory=free_ports)
+    variables: dict[str, str] = field(default_factory=stack_ports)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -18,12 +18,12 @@ from orchestrate.local_stack.tests.helpers import (
     PARTS,
     StackUnderTest,
     assert_written_everywhere,
-    free_ports,
     query,
     taken,
     wait_for,
     write_everywhere,
 )
+from tests.servers import stack_ports
 
 
 def test_down_leaves_nothing_and_data_come_back_on_other_ports(stack: StackUnderTest) -> None:
@@ -43,7 +43,7 @@ def test_down_leaves_nothing_and_data_come_back_on_other_ports(stack: StackUnder
     again = stack.run("down")
     assert (again.returncode, again.stderr) == (0, "")
 
-    stack.variables |= free_ports()
+    stack.variables |= stack_ports()
     stack.up()
     assert_written_everywhere(stack, "before")
     write_everywhere(stack, "after")
@@ -82,7 +82,7 @@ def test_a_taken_port_is_named_before_anything_starts(
 def test_a_malformed_setting_is_one_line_on_the_command_line(stack: StackUnderTest) -> None:
     stack.variables["TRACKMAN_LAKE_S3_PORT"] = "abc"
     result = stack.run("up")
-    stack.variables |= free_ports()
+    stack.variables |= stack_ports()
     assert result.returncode == 1
     assert result.stderr.startswith("TRACKMAN_LAKE_S3_PORT is 'abc'")
     assert result.stderr.count("\n") == 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-
 from columnar_singer import batch_files, odd_values
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    import pyarrow as pa
 
     from columnar_singer.odd_values import OddValue
 
@@ -64,6 +64,8 @@ def read_tables(url: str, schema: pa.Schema, rows_at_least: int) -> Iterator[Bat
 
 
 def _table(batches: list[pa.RecordBatch]) -> BatchTable:
+    import pyarrow as pa
+
     odd: list[OddValue] = []
     rows = 0
     for batch in batches:

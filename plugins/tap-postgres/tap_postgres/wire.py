@@ -1,7 +1,7 @@
 """The messages of a COPY, on their way from libpq to the kernels.
 
 A few are read with psycopg and decoded by the kernels as plain Python; after those the compiled
-kernels read from libpq themselves. Loading the compiled ones costs as much time as some thousand
+kernels read from libpq themselves. Loading the compiled ones costs as much time as some hundred
 rows do in Python, and most tables of most runs have no new row at all.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tap_postgres.blocks import Block
     from tap_postgres.messages import Integers
 
-ROWS_IN_PYTHON = 1000
+ROWS_IN_PYTHON = 500
 """Rows that are decoded by plain Python before the compiled kernels are loaded."""
 
 _IDLE_MILLISECONDS = 100

@@ -328,6 +328,14 @@ def test_a_table_that_is_gone_is_not_begun_in_the_middle(run, reader, players):
     assert len(reader.rows("players", "id")) == 3
 
 
+def test_a_table_that_a_killed_run_has_made_is_not_begun_in_the_middle(run, reader, players):
+    run([players.schema()])  # as a run leaves it that is killed before its first commit
+    assert reader.rows("players") == []
+    refused = run([players.schema(), players.batch([BOB]), players.state(position_from="1")])
+    assert "'players' is not there" in str(refused.error)
+    assert run([players.schema(), players.batch([BOB]), players.state()]).error is None
+
+
 def test_f08_orphan_files_are_swept_once_a_day_and_only_old_ones_of_ours(
     run, start, reader, players
 ):
