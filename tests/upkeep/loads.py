@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from columnar_singer import quarantine
 from columnar_singer.destination import CommitResult
+from columnar_singer.facts import ReadMoment
 from columnar_singer.load_log import LoadLogRow
 from columnar_singer.metadata import SEQUENCE, first_sequence
 from target_s3.lake import Lake, Wanted
@@ -89,7 +90,7 @@ class Loads:
                 sequence_from=sequence,
                 sequence_to=sequence + rows.num_rows - 1,
             ).finished(CommitResult(rows_committed=rows.num_rows, files=len(staged.files)))
-            lake.append(table, staged.files, row, self.now)
+            lake.append(table, staged.files, row, ReadMoment(self.now))
             self.rows[name] += rows.num_rows
             done.append(row)
         if self._number % 10 == 0:
