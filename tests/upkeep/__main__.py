@@ -16,21 +16,22 @@ from tests.upkeep import simulation
 def main() -> int:
     """Returns 1 if something is not as it must be."""
     parser = argparse.ArgumentParser(prog="python -m tests.upkeep", description=__doc__)
-    parser.add_argument("--loads", type=int, default=14 * simulation.LOADS_A_DAY)
+    parser.add_argument("--days", type=int, default=14)
+    parser.add_argument("--loads-a-day", type=int, default=simulation.LOADS_A_DAY)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         settings = StackSettings.from_environment(stack_environment(Path(directory)))
         stack.up(settings, print, stop_with=os.getpid())
         try:
-            return _run(settings, arguments.loads)
+            return _run(settings, arguments.days, arguments.loads_a_day)
         finally:
             stack.down(settings, print)
 
 
-def _run(settings: StackSettings, loads: int) -> int:
-    run = simulation.start(settings.lake, "raw")
-    run.run(loads, lambda text: print(text, flush=True))
-    print(f"\n{loads} loads; the reader looked {run.looks} times during the upkeep")
+def _run(settings: StackSettings, days: int, loads_a_day: int) -> int:
+    run = simulation.start(settings.lake, "raw", loads_a_day)
+    run.run(days * loads_a_day, lambda text: print(text, flush=True))
+    print(f"\n{len(run.moments)} loads; the reader looked {run.looks} times during the upkeep")
     print(f"processor time of all upkeep: {run.upkeep_seconds:.0f} s\n")
     print("| table | | data files | partitions | MB | snapshots | count of a column, s |")
     print("|---|---|---:|---:|---:|---:|---:|")

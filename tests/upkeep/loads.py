@@ -1,11 +1,9 @@
-"""Loads every 20 minutes, as target-s3 makes them: lease, data, quarantine, load log."""
+"""Loads at regular times, as target-s3 makes them: lease, data, quarantine, load log."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from types import SimpleNamespace
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +17,6 @@ from target_s3.layout import Layout
 from target_s3.settings import LakeSettings
 from target_s3.staging import StagedFiles
 
-EVERY = timedelta(minutes=20)
 STROKES, PLAYERS = "strokes", "players"
 _MEASURES = [f"measure_{number:02d}" for number in range(20)]
 _WANTED = {
@@ -45,20 +42,19 @@ class Loads:
         rows: Rows loaded so far into each table; their ids are 0, 1, 2, ….
     """
 
-    def __init__(self, settings: dict[str, Any], start: datetime) -> None:
-        self.now = start
+    def __init__(self, settings: dict[str, Any], every: timedelta) -> None:
+        self._every = every
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.rows = dict.fromkeys(_WANTED, 0)
         self._settings = LakeSettings.from_config(settings)
         self._random = np.random.default_rng(1)
         self._number = 0
 
     def load(self) -> None:
-        """One run of the pipeline, with its snapshots dated by the simulated clock."""
-        clock = SimpleNamespace(time=self.now.timestamp)
-        with patch("pyiceberg.table.snapshots.time", clock):
-            self._number += 1
-            self._load(f"run-{self._number:05d}")
-        self.now += EVERY
+        """One run of the pipeline."""
+        self._number += 1
+        self._load(f"run-{self._number:05d}")
+        self.now += self._every
 
     def leave_orphan(self) -> None:
         """A run is killed after it has written a file and before it commits."""
@@ -108,14 +104,15 @@ class Loads:
         if name == PLAYERS:
             columns["name"] = [f"player {number}" for number in numbers]
         else:
-            columns["struck_at"] = [self.now - EVERY * (n / count) for n in range(count)]
+            columns["struck_at"] = [self.now - self._every * (n / count) for n in range(count)]
             columns |= {each: self._random.normal(size=count) for each in _MEASURES}
         return pa.table(columns)
 
     def _reject(self, lake: Lake, run_id: str) -> None:
-        row = {each.name: _example(each.type) for each in quarantine.ARROW_SCHEMA}
+        schema = quarantine.arrow_schema()
+        row = {each.name: _example(each.type) for each in schema}
         staged = StagedFiles(lake.quarantine, run_id)
-        staged.write(pa.Table.from_pylist([row], schema=quarantine.ARROW_SCHEMA))
+        staged.write(pa.Table.from_pylist([row], schema=schema))
         lake.append_to_quarantine(staged.close())
 
 
