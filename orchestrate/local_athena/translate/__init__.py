@@ -17,6 +17,7 @@ from orchestrate.local_athena.translate.parameters import bind_parameters
 from orchestrate.local_athena.translate.parsing import parse
 from orchestrate.local_athena.translate.prelude import SETTINGS, prelude, runtime_error
 from orchestrate.local_athena.translate.queries import QueryBinder
+from orchestrate.local_athena.translate.results import shown
 from orchestrate.local_athena.translate.statements import bind
 
 __all__ = [
@@ -34,7 +35,8 @@ __all__ = [
 def to_duckdb(tree: exp.Expression, schema: Schema) -> exp.Expression:
     """Turn a statement into one that DuckDB answers as Athena would.
 
-    The tables stay `exp.Table` with database, name, alias and `version`; a column may be the hidden
+    What DuckDB has no like of for a result comes as text: intervals, and timestamps shown in another
+    zone than UTC. The tables stay `exp.Table` with database, name, alias and `version`; a column may be the hidden
     `$path` of one.
 
     Args:
@@ -45,7 +47,8 @@ def to_duckdb(tree: exp.Expression, schema: Schema) -> exp.Expression:
     Raises:
         QueryError: Athena refuses it, or DuckDB cannot answer as Athena would.
     """
-    return bind(QueryBinder(schema), tree)[0]
+    made, fields = bind(QueryBinder(schema), tree)
+    return shown(made, fields) if isinstance(made, exp.Query) else made
 
 
 def result_types(tree: exp.Expression, schema: Schema) -> list[Column]:

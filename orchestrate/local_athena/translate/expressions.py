@@ -223,8 +223,6 @@ def _bracket(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     if len(node.expressions) != 1:
         raise QueryError("SYNTAX_ERROR", f"{place_of(node)}expected one index in []")
     index = node.expressions[0]
-    if isinstance(index, exp.Literal) and node.args.get("offset"):
-        index = exp.Literal.number(int(index.name) + node.args["offset"] - 1)
     key = binder.term(index, scope)
     if whole.type.name == "array" and key.type.is_integer:
         return Term(
@@ -325,6 +323,10 @@ def _hex(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(duck(f"unhex('{digits}')"), VARBINARY)
 
 
+def _json(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+    return call("json_parse", [binder.term(node.this, scope)], place_of(node))
+
+
 def _null(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(exp.null(), UNKNOWN, None)
 
@@ -363,6 +365,7 @@ _RULES: dict[type[exp.Expression], Rule] = {
     exp.CurrentDate: _now("current_date"),
     exp.CurrentTimestamp: _now("current_timestamp"),
     exp.Localtimestamp: _now("localtimestamp"),
+    exp.ParseJSON: _json,
     exp.Subquery: _scalar_subquery,
     exp.Interval: _interval,
     exp.AtTimeZone: _at_time_zone,

@@ -234,7 +234,8 @@ _MACROS = {
     # more of a number than a double. What that would change is refused.
     "trino_json_kept(t, j)": (
         "CASE WHEN trino_check(len(list_filter(regexp_extract_all(CAST(j AS VARCHAR), "
-        "'[-0-9][-+.0-9eE]*[.eE][-+.0-9eE]*'), lambda trino_n: NOT contains(t, trino_n))) > 0, "
+        "'[-0-9][-+.0-9eE]*[.eE][-+.0-9eE]*'), lambda trino_n: NOT regexp_matches(t, "
+        "'(^|[^-+.0-9eE])' || regexp_escape(trino_n) || '($|[^-+.0-9eE])'))) > 0, "
         "'NOT_SUPPORTED: a number of this JSON: the local Athena cannot write it as Athena does') "
         "THEN j END"
     ),
@@ -304,9 +305,7 @@ def prelude() -> list[str]:
 
 SPACES = _SPACES
 
-_OWN = re.compile(
-    r"(?:string|VARCHAR)\s+'((?:NOT_SUPPORTED|[A-Z]+_[A-Z_]+): .*?)'\s+(?:to|into)", re.DOTALL
-)
+_OWN = re.compile(r"Could not convert string '([A-Z]+(?:_[A-Z]+)+: .*)' to BOOL", re.DOTALL)
 _KINDS = (
     ("Overflow", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("out of range", "NUMERIC_VALUE_OUT_OF_RANGE"),

@@ -68,10 +68,8 @@ SPECIAL: dict[str, Special] = {}
 
 def define(signature: str, build: Build, returns: Returns | None = None) -> None:
     """Add an overload: `strpos(varchar, varchar) -> bigint`; `-> 1` means the type of argument 1."""
-    found = re.fullmatch(r"(\w+)\((.*)\)(?: -> (.+))?", signature)
-    if found is None:
-        raise ValueError(f"not a signature: {signature}")
-    name, inner, result = found.groups()
+    call_part, _, result = signature.partition(" -> ")
+    name, _, inner = call_part.removesuffix(")").partition("(")
     args = tuple(_split(inner))
     is_variadic = bool(args) and args[-1] == "..."
     FUNCTIONS.setdefault(name, []).append(

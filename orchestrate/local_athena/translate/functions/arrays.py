@@ -60,7 +60,7 @@ define("flatten(array(array(T))) -> array(T)", "flatten(_1)")
 define(
     "trim_array(array(T), bigint) -> array(T)",
     "CASE WHEN trino_check(_2 < 0 OR _2 > len(_1), 'INVALID_FUNCTION_ARGUMENT: size must not exceed "
-    "array cardinality') THEN _1[1:len(_1) - _2] END",
+    "array cardinality') THEN list_slice(_1, 1, len(_1) - _2) END",
 )
 define("repeat(T, bigint) -> array(T)", "list_transform(range(_2), lambda trino_n: _1)")
 define("arrays_overlap(array(T), array(T)) -> boolean",
@@ -180,7 +180,7 @@ def _reduce(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     name, end = variable(binder, joined)
     ended = body(binder, last, scope, [end])
     node_ = applied("list_transform", duck("[_1]", result), function(ended.node, name))
-    out = duck("CASE WHEN _1 IS NOT NULL THEN _2[1] END", whole.node, exp.Paren(this=node_))
+    out = duck("CASE WHEN _1 IS NOT NULL THEN list_extract(_2, 1) END", whole.node, node_)
     return Term(out, ended.type)
 
 

@@ -33,7 +33,7 @@ define(
 )
 define("map_keys(map(K, V)) -> array(K)", "map_keys(_1)")
 define("map_values(map(K, V)) -> array(V)", "map_values(_1)")
-define("element_at(map(K, V), K) -> V", "_1[_2]")
+define("element_at(map(K, V), K) -> V", "map_extract_value(_1, _2)")
 define("map_concat(map(K, V), map(K, V)) -> map(K, V)",
        "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN map_concat(_1, _2) END")  # fmt: skip
 
