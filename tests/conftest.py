@@ -11,6 +11,18 @@ from tests.project import Project, copy_of_the_tree
 from tests.servers import stack_environment
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share the project run in one process, and first: together they take longest."""
+    items.sort(key=lambda item: not _uses_project(item))
+    for item in filter(_uses_project, items):
+        item.add_marker(pytest.mark.xdist_group("project"))
+
+
+def _uses_project(item: pytest.Item) -> bool:
+    return "project" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The copy in which `make run` ended well; shared, so each test leaves it equal and running."""

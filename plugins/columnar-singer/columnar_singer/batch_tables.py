@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-
 from columnar_singer import batch_files, odd_values
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import pyarrow as pa
 
     from columnar_singer.odd_values import OddValue
 
@@ -45,6 +45,8 @@ def read_table(url: str, schema: pa.Schema) -> BatchTable | None:
     Raises:
         UserError: The file cannot be read or has other columns.
     """
+    import pyarrow as pa
+
     batches = list(batch_files.read_batches(url))
     odd: list[OddValue] = []
     rows = 0

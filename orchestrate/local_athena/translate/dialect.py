@@ -1,0 +1,81 @@
+"""Athena's SQL as this package reads it: function calls stay as written.
+
+sqlglot turns the functions it knows into classes of its own, whose meaning is that of many
+dialects at once. Here every call keeps its Trino name and arguments, so that one table of functions
+says what each becomes, and what is not in it is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlglot import exp, tokens
+from sqlglot.dialects.athena import Athena, _TrinoTokenizer
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.parsers.athena import AthenaParser, AthenaTrinoParser
+
+# Calls with a grammar of their own; what sqlglot reads of them is what Trino means.
+_SPECIAL_CALLS = (
+    "CAST",
+    "TRY_CAST",
+    "EXTRACT",
+    "TRIM",
+    "LISTAGG",
+    "NORMALIZE",
+    "POSITION",
+    "SUBSTRING",
+)
+
+
+class _TrinoParser(AthenaTrinoParser):
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: AthenaTrinoParser.FUNCTION_PARSERS[name] for name in _SPECIAL_CALLS
+    }
+
+
+class _TrinoSql(Athena):
+    INDEX_OFFSET = 0  # indexes stay as written
+
+
+class _Parser(AthenaParser):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._trino_parser = _TrinoParser(
+            error_level=self.error_level,
+            error_message_context=self.error_message_context,
+            max_errors=self.max_errors,
+            dialect=_TrinoSql(),
+        )
+
+
+class AthenaSql(Athena):
+    """Athena's dialect with function calls left as they are (`exp.Anonymous`)."""
+
+    Parser = _Parser
+
+
+class DuckDBText(DuckDB):
+    """DuckDB's dialect with function calls left as they are, for the templates of the rules."""
+
+    class Parser(DuckDB.Parser):  # type: ignore[misc, valid-type]
+        """DuckDB's parser without sqlglot's own functions."""
+
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+        }
+
+
+def tokenize(sql: str) -> list[tokens.Token]:
+    """Split a text into Trino's tokens.
+
+    Raises:
+        sqlglot.errors.TokenError: It has an unclosed quote or comment.
+    """
+    return _TrinoTokenizer(AthenaSql()).tokenize(sql)
+
+
+def is_call(node: exp.Expression, name: str) -> bool:
+    """Say whether a node is a call of a function, by its lower-case name."""
+    return isinstance(node, exp.Anonymous) and node.name.lower() == name
