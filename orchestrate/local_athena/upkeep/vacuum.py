@@ -27,11 +27,7 @@ if TYPE_CHECKING:
 MIN_ORPHAN_AGE = timedelta(days=1)
 """However short the retention: a writer may have written files and commit them later."""
 
-_ENDINGS = {
-    "data": (".parquet", ".avro", ".orc", ".puffin"),
-    "metadata": (".metadata.json", ".avro", ".puffin", ".stats"),
-}
-"""Files that Iceberg's writers make, by folder; others are none of our business."""
+_FOLDERS = ("data", "metadata")
 
 _ATTEMPTS = 10
 _THREADS = 8
@@ -120,17 +116,17 @@ def _list_files(table: Table) -> dict[str, FileInfo]:
     root = place(table.location())
     return {
         info.path: info
-        for folder, endings in _ENDINGS.items()
+        for folder in _FOLDERS
         for info in fs.get_file_info(
             FileSelector(f"{root}/{folder}", allow_not_found=True, recursive=True)
         )
-        if info.type == FileType.File and info.path.endswith(endings)
+        if info.type == FileType.File
     }
 
 
 def _refuse_unlisted(table: Table, named: set[str], listed: dict[str, FileInfo]) -> None:
     """Refuse where the table's names are not those of the listing: all would look like orphans."""
-    roots = tuple(f"{place(table.location())}/{folder}/" for folder in _ENDINGS)
+    roots = tuple(f"{place(table.location())}/{folder}/" for folder in _FOLDERS)
     missing = sorted(each for each in named if each.startswith(roots) and each not in listed)
     if missing:
         raise QueryError(

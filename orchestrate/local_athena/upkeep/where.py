@@ -29,7 +29,7 @@ _COMPARISONS: dict[type[exp.Binary], Callable[[str, Any], BooleanExpression]] = 
 }
 
 
-def partition_condition(condition: exp.Expression, table: Table) -> BooleanExpression:
+def partition_condition(condition: exp.Expr, table: Table) -> BooleanExpression:
     """Read a condition.
 
     Args:
@@ -45,8 +45,8 @@ def partition_condition(condition: exp.Expression, table: Table) -> BooleanExpre
     return _read(condition, schema, {each.name for each in schema.fields if each.field_id in ids})
 
 
-def _read(node: exp.Expression, schema: Schema, columns: set[str]) -> BooleanExpression:
-    def column(of: exp.Expression) -> str:
+def _read(node: exp.Expr, schema: Schema, columns: set[str]) -> BooleanExpression:
+    def column(of: exp.Expr) -> str:
         if not isinstance(of, exp.Column):
             raise _refused(of)
         name = of.name.lower()
@@ -88,7 +88,7 @@ def _read(node: exp.Expression, schema: Schema, columns: set[str]) -> BooleanExp
     return found
 
 
-def _value(node: exp.Expression, schema: Schema, column: str) -> Any:  # noqa: ANN401
+def _value(node: exp.Expr, schema: Schema, column: str) -> Any:  # noqa: ANN401
     """Give a literal as a value of a column's type."""
     literal = node.this if isinstance(node, exp.Cast) else node
     if isinstance(literal, exp.Boolean):
@@ -114,7 +114,7 @@ def _value(node: exp.Expression, schema: Schema, column: str) -> Any:  # noqa: A
     return value
 
 
-def _refused(node: exp.Expression) -> QueryError:
+def _refused(node: exp.Expr) -> QueryError:
     return QueryError(
         "NOT_SUPPORTED",
         f"{node.sql('trino')} cannot stand in WHERE of OPTIMIZE; compare a column of the "

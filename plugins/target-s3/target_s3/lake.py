@@ -305,8 +305,11 @@ class Lake:
                 sort_order=order,
                 properties={
                     **properties,
-                    # For whoever compacts the table.
+                    # For whoever compacts the table; the other names are Athena's.
                     "write.target-file-size-bytes": str(wanted.layout.file_bytes),
+                    "write_target_data_file_size_bytes": str(wanted.layout.file_bytes),
+                    "optimize_rewrite_min_data_file_size_bytes": str(wanted.layout.file_bytes),
+                    "optimize_rewrite_data_file_threshold": "2",
                     **wanted.layout.properties,
                 },
             )
