@@ -71,13 +71,17 @@ def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSet
 
 
 @pytest.fixture(scope="session")
-def make_database(session_stack: StackSettings) -> Callable[[], str]:
-    """Creates an empty database and returns its URL; its user is a superuser."""
+def make_database(session_stack: StackSettings) -> Callable[..., str]:
+    """Creates a database, empty or a copy of another, and returns its URL; its user may do all."""
 
-    def create() -> str:
+    def create(copied_url: str = "/template1") -> str:
         name = f"test_{next(_names)}"
         with psycopg.connect(session_stack.backend.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(copied_url.rpartition("/")[2])
+                )
+            )
         return session_stack.backend.url.rpartition("/")[0] + "/" + name
 
     return create

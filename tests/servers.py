@@ -53,7 +53,8 @@ def stack_ports() -> dict[str, str]:
         "DATAENGINEERING_DB_PORT",
         "TRACKMAN_LAKE_S3_PORT",
         "TRACKMAN_LAKE_CATALOG_PORT",
-        "TRACKMAN_LAKE_INTERNAL_PORT",
+        "LOCAL_ATHENA_PORT",
+        "TRACKMAN_LAKE_INTERNAL_PORT",  # the first of several
     )
     return {variable: str(first + i) for i, variable in enumerate(variables)}
 

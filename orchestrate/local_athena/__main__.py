@@ -6,16 +6,11 @@ import logging
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from orchestrate.local_athena import endpoint
 from orchestrate.local_athena.engine import DuckEngine
 from orchestrate.local_athena.metastore import Metastore
 from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import StackSettings
-
-# A client that waits for its query is told to ask again.
-_GRACE_SECONDS = 1
 
 
 def main() -> int:
@@ -26,20 +21,12 @@ def main() -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
-    data = Path(sys.argv[1])
-    metastore = Metastore(settings.lake, data)
-    engine = DuckEngine(settings.lake, metastore)
-    application = endpoint.create(settings, data, metastore, engine)
-    athena = settings.athena
-    uvicorn.run(
-        application,
-        host=athena.host,
-        port=athena.port.number,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=75,
-    )
+    directory = Path(sys.argv[1])
+    metastore = Metastore(settings.lake, directory)
+    engine = DuckEngine(settings.lake, directory, metastore)
+    endpoint.create(settings, directory, metastore, engine).run()
+    engine.close()
+    metastore.close()
     return 0
 
 

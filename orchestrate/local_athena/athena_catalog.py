@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrate.local_athena.api_errors import ApiError, invalid_request
 from orchestrate.local_athena.athena_groups import page
-from orchestrate.local_athena.errors import ApiError, invalid_request
 from orchestrate.local_athena.glue_api import Catalog
 from orchestrate.local_athena.model import Identity
 from orchestrate.local_athena.sts_api import ACCOUNT

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrate.local_athena.api_errors import ApiError, access_denied, invalid_request
 from orchestrate.local_athena.entries import Entries
-from orchestrate.local_athena.errors import ApiError, access_denied, invalid_request
 from orchestrate.local_athena.model import Identity
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
 
 _PRIMARY = "primary"
-_MIN_BYTES_LIMIT = 10_000_000
 _ENGINE_VERSION = {
     "SelectedEngineVersion": "Athena engine version 3",
     "EffectiveEngineVersion": "Athena engine version 3",
@@ -279,11 +278,6 @@ def _configuration(given: Parameters) -> Answer:
     refused = sorted(set(given) - _HONOURED)
     if refused:
         raise invalid_request(f"{refused[0]} is not honoured by the local Athena")
-    limit = given.get("BytesScannedCutoffPerQuery", _MIN_BYTES_LIMIT)
-    if limit < _MIN_BYTES_LIMIT:
-        raise invalid_request(
-            f"BytesScannedCutoffPerQuery is {limit}: give {_MIN_BYTES_LIMIT} or more"
-        )
     return dict(given) | ({"EngineVersion": _ENGINE_VERSION} if "EngineVersion" in given else {})
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from orchestrate.local_athena.api_errors import ApiError, invalid_request
 from orchestrate.local_athena.athena_groups import WorkGroups
-from orchestrate.local_athena.errors import ApiError, invalid_request
 from orchestrate.local_athena.history import Execution, History, State
 from orchestrate.local_athena.model import Column, Identity
 from orchestrate.local_athena.queries import Queries
@@ -39,7 +39,7 @@ _LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.DOTALL
 
 _Type = exp.DataType.Type
 # Of ColumnInfo: its name of a type (where not the type's own) and the precision it states.
-_COLUMN_TYPES: Mapping[exp.DataType.Type, tuple[str, int]] = {
+_COLUMN_TYPES: Mapping[object, tuple[str, int]] = {  # by sqlglot's types
     _Type.TINYINT: ("tinyint", 3),
     _Type.SMALLINT: ("smallint", 5),
     _Type.INT: ("integer", 10),
@@ -76,6 +76,7 @@ class AthenaQueries:
             raise invalid_request(
                 f"outputLocation is not a valid S3 path: {folder!r}; give s3://bucket/prefix/"
             )
+        self._results.verify(identity, folder)
         _refuse_result_reuse(parameters.get("ResultReuseConfiguration", {}))
         request = [sql, context, group.name, arguments, folder]
         fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()

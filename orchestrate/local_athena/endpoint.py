@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from starlette.applications import Starlette
 
 from orchestrate.local_athena.athena_catalog import AthenaCatalog
 from orchestrate.local_athena.athena_groups import WorkGroups
@@ -23,13 +22,13 @@ from orchestrate.local_athena.metastore import Metastore
 from orchestrate.local_athena.model import Engine, Identity
 from orchestrate.local_athena.queries import Queries
 from orchestrate.local_athena.results import Results
-from orchestrate.local_athena.server import Service, application
+from orchestrate.local_athena.server import Server, Service
 from orchestrate.local_athena.signature import Key
 from orchestrate.local_stack.settings import AccessKey, LakeSettings, StackSettings
 
 
-def create(settings: StackSettings, data: Path, metastore: Metastore, engine: Engine) -> Starlette:
-    """The application over `metastore` and `engine`; its own files lie in `data`."""
+def create(settings: StackSettings, data: Path, metastore: Metastore, engine: Engine) -> Server:
+    """The endpoint over `metastore` and `engine`; its own files lie in `data`."""
     lake, athena = settings.lake, settings.athena
     s3_client = _s3_clients(lake)
     _make_bucket(s3_client(_identity(lake, lake.owner_key)), lake.files_bucket)
@@ -39,13 +38,6 @@ def create(settings: StackSettings, data: Path, metastore: Metastore, engine: En
     queries = Queries(engine, history, results)
     groups = WorkGroups(entries, athena.results_location, athena.work_group, athena.bytes_limit)
     catalog = Catalog(metastore)
-
-    @asynccontextmanager
-    async def lifetime() -> AsyncIterator[None]:
-        yield
-        queries.close()
-        entries.close()
-        metastore.close()
 
     services = (
         Service.create(
@@ -58,7 +50,13 @@ def create(settings: StackSettings, data: Path, metastore: Metastore, engine: En
         ),
         Service.create("glue", "AWSGlue", "InvalidInputException", catalog, Partitions(metastore)),
     )
-    return application(services, _keys(lake), lifetime())
+    return Server(
+        services,
+        _keys(lake),
+        (athena.host, athena.port.number),
+        before_end=queries.close,
+        after_end=entries.close,
+    )
 
 
 def _keys(lake: LakeSettings) -> dict[str, Key]:

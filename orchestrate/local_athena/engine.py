@@ -9,7 +9,7 @@ import duckdb
 from pyiceberg.exceptions import RESTError
 from requests import RequestException
 
-from orchestrate.local_athena import parameters, query_errors, statements
+from orchestrate.local_athena import query_errors, statements
 from orchestrate.local_athena.duck import Duck
 from orchestrate.local_athena.metastore import (
     AlreadyExists,
@@ -50,12 +50,11 @@ class DuckEngine:
         Raises:
             QueryError: It is wrong, refused or was stopped.
         """
-        sql = parameters.filled_in(request.sql, request.parameters)
         try:
             cursor = self._duck.cursor(cancellation)
             try:
                 session = Session(request, self._metastore, cursor, cancellation)
-                result = statements.run(session, sql)
+                result = statements.run(session)
                 return replace(result, scanned_bytes=cursor.scanned_bytes)
             finally:
                 cursor.close()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrate.local_athena import metastore
-from orchestrate.local_athena.errors import ApiError, access_denied
+from orchestrate.local_athena.api_errors import ApiError, access_denied
 from orchestrate.local_athena.metastore import Metastore
 from orchestrate.local_athena.model import Identity
 

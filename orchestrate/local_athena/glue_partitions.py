@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrate.local_athena.errors import ApiError
+from orchestrate.local_athena.api_errors import ApiError
 from orchestrate.local_athena.glue_api import (
     glue_errors,
     invalid_input,

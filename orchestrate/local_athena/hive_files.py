@@ -206,7 +206,7 @@ def _csv(
 ) -> str:
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     # Without a text for NULL, an empty field is an empty string: none can equal this one.
-    null_text = "\x00\x01\x00" if null is None else null
+    null_text = "\x01\x02no text\x02" if null is None else null
     return (
         f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
         f"auto_detect = false, delim = {literal(separator)}, quote = {literal(quote)}, "

@@ -117,11 +117,5 @@ class IcebergCatalog:
             self._delete_below(location)
 
     def _delete_below(self, location: str) -> None:
-        from pyarrow.fs import FileSelector, FileType
-
         parts = urlsplit(location)
-        files = self.files()
-        below = FileSelector(parts.netloc + parts.path, allow_not_found=True, recursive=True)
-        for found in files.get_file_info(below):
-            if found.type == FileType.File:
-                files.delete_file(found.path)
+        self.files().delete_dir_contents(parts.netloc + parts.path, missing_dir_ok=True)

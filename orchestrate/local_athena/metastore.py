@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
+    from orchestrate.local_athena.names import TableName
     from orchestrate.local_stack.settings import LakeSettings
 
 _FILE = "metastore.sqlite"
@@ -147,7 +148,7 @@ class Metastore:
                 return definition
             case View():
                 stored = self.store.table(database.lower(), name.lower())
-                return self._stored(database.lower(), *stored) if stored else None
+                return self._stored(database.lower(), name.lower(), *stored) if stored else None
         return glue_shapes.iceberg_table(database.lower(), entry, self._version(entry))
 
     def entry(self, database: str, name: str) -> Table | Entry | None:
@@ -156,7 +157,7 @@ class Metastore:
         stored = self.store.table(database, name)
         if stored is None:
             return self.lake.table(database, name)
-        definition = self._stored(database, *stored)
+        definition = self._stored(database, name, *stored)
         return view_of(definition) if is_view(definition) else HiveTable(definition)
 
     def create_table(self, database: str, table_input: dict[str, Any]) -> None:
@@ -216,6 +217,10 @@ class Metastore:
             raise EntityNotFound(f"Table {name} not found.")
         self.lake.drop(database, name, purge=False)
 
+    def rename(self, name: TableName, new: TableName) -> None:
+        """Give a Hive table another name, with its versions and partitions."""
+        self.store.rename(name.database, name.name, new.database, new.name)
+
     # Versions
 
     def table_versions(self, database: str, name: str) -> list[dict[str, Any]]:
@@ -229,7 +234,9 @@ class Metastore:
         before: list[dict[str, Any]]
         entry = self.lake.table(database, name) if _is_iceberg(now) else None
         if entry is None:
-            before = [self._stored(database, *each) for each in self.store.versions(database, name)]
+            before = [
+                self._stored(database, name, *each) for each in self.store.versions(database, name)
+            ]
         else:
             hidden = self.store.forgotten_versions(str(entry.metadata.table_uuid))
             log = entry.metadata.metadata_log
@@ -342,9 +349,12 @@ class Metastore:
             found["Description"] = properties[COMMENT]
         return found
 
-    def _stored(self, database: str, version: int, definition: dict[str, Any]) -> dict[str, Any]:
+    def _stored(
+        self, database: str, name: str, version: int, definition: dict[str, Any]
+    ) -> dict[str, Any]:
         return {
             **definition,
+            "Name": name,
             "DatabaseName": database,
             "CatalogId": CATALOG_ID,
             "IsRegisteredWithLakeFormation": False,

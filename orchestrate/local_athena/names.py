@@ -54,7 +54,7 @@ def base_tables(tree: exp.Expression) -> list[exp.Table]:
 def _is_of_with(node: exp.Table) -> bool:
     if node.args.get("db"):
         return False
-    inner: exp.Expression = node
+    inner: exp.Expr = node
     outer = node.parent
     while outer is not None:
         clause = outer.args.get("with_")

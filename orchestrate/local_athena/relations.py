@@ -53,7 +53,9 @@ class Query:
 
     def bind(self, tree: exp.Expression) -> exp.Expression:
         """As `compile`, the tree."""
-        resolved = self._resolve(tree.copy(), self.database, ())
+        return self._bound(self._resolve(tree.copy(), self.database, ()))
+
+    def _bound(self, resolved: exp.Expr) -> exp.Expr:
         translated = to_duckdb(resolved, self._schema)
         for node in base_tables(translated):
             node.replace(self._relation(node))
@@ -88,6 +90,8 @@ class Query:
         if node.args.get("version"):
             raise QueryError("NOT_SUPPORTED", f"View '{name}' does not support time travel")
         inner = self._resolve(parse(view.sql), view.database, (*views, name))
+        if _has_star(inner):
+            self._refuse_stale(name, view, inner)
         alias = node.args.get("alias") or exp.TableAlias(
             this=exp.to_identifier(name.name, quoted=True)
         )
@@ -100,6 +104,16 @@ class Query:
             if node.args.get(key):
                 subquery.set(key, node.args[key])
         return subquery
+
+    def _refuse_stale(self, name: TableName, view: View, inner: exp.Expr) -> None:
+        """Refuse a view of `*` whose tables have got other columns since it was made."""
+        found = self.cursor.describe(self._bound(inner.copy()).sql(dialect="duckdb"))
+        if len(found) != len(view.columns):
+            raise QueryError(
+                "VIEW_IS_STALE",
+                f"View 'awsdatacatalog.{name}' is stale or in invalid state: its query gives "
+                f"{len(found)} columns, the view has {len(view.columns)}; create it anew",
+            )
 
     def _entry(self, name: TableName) -> Table | HiveTable | View:
         if name in self.tables:
@@ -176,6 +190,10 @@ def columns_of(entry: Table | HiveTable) -> dict[str, str]:
             *definition.get("PartitionKeys", []),
         )
     }
+
+
+def _has_star(query: exp.Expr) -> bool:
+    return isinstance(query, exp.Query) and query.is_star
 
 
 def _root(node: exp.Expression) -> exp.Expression:

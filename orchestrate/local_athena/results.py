@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import pyarrow as pa
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orchestrate.local_athena.errors import invalid_request
+from orchestrate.local_athena.api_errors import invalid_request
 from orchestrate.local_athena.model import (
     Column,
-    ErrorCategory,
     Identity,
     QueryError,
     QueryResult,
@@ -63,6 +63,24 @@ class Results:
     def __init__(self, s3_client: Callable[[Identity], Any]) -> None:
         """Take what makes an S3 client that acts for an identity."""
         self._s3_client = s3_client
+        self._known_buckets: set[tuple[Identity, str]] = set()
+
+    def verify(self, identity: Identity, folder: str) -> None:
+        """Make sure that the bucket of a result is there.
+
+        Raises:
+            ApiError: It is not, or the identity may not see it.
+        """
+        bucket, _ = _split(folder)
+        if (identity, bucket) in self._known_buckets:
+            return
+        try:
+            self._s3_client(identity).head_bucket(Bucket=bucket)
+        except (BotoCoreError, ClientError) as error:
+            raise invalid_request(
+                f"Unable to verify/create output bucket {bucket}: {error}"
+            ) from None
+        self._known_buckets.add((identity, bucket))
 
     def write(
         self, identity: Identity, folder: str, identifier: str, result: QueryResult
@@ -85,19 +103,11 @@ class Results:
             bucket, key = _split(location)
             try:
                 self._s3_client(identity).upload_fileobj(file, bucket, key, Config=_UPLOAD)
-            except (ClientError, BotoCoreError) as error:
+            except (Boto3Error, BotoCoreError, ClientError) as error:
                 raise QueryError(
                     "OUTPUT_LOCATION_ERROR",
-                    f"the statement ran, but its result could not be written to {location}: "
-                    f"{error}",
+                    f"the statement ran, but its result was not written to {location}: {error}",
                 ) from None
-            except Exception as error:  # boto3 wraps what S3 answers to an upload
-                raise QueryError(
-                    "OUTPUT_LOCATION_ERROR",
-                    f"the statement ran, but its result could not be written to {location}: "
-                    f"{error}",
-                    ErrorCategory.SYSTEM,
-                ) from error
         return Written(location, result.columns, count, size)
 
     def page(

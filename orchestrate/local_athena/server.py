@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import botocore.session
+import uvicorn
 from botocore import xform_name
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
@@ -27,12 +28,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orchestrate.local_athena import sts_api
-from orchestrate.local_athena.errors import ApiError
+from orchestrate.local_athena.api_errors import ApiError
 from orchestrate.local_athena.model import Identity
 from orchestrate.local_athena.signature import Key, Request, authenticate
 
 # A client that waits for its query holds a thread up to 20 seconds.
 _THREADS = 128
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 5
 _JSON = "application/x-amz-json-1.1"
 
 _log = logging.getLogger(__name__)
@@ -81,10 +84,9 @@ class Service:
 def application(
     services: Sequence[Service],
     keys: Mapping[str, Key],
-    lifetime: AbstractAsyncContextManager[None] | None = None,
+    pool: ThreadPoolExecutor,
 ) -> Starlette:
-    """The endpoint over `services`, for the holders of `keys`."""
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="request")
+    """The endpoint over `services`, for the holders of `keys`; requests run in `pool`."""
     by_target = {service.target: service for service in services}
 
     async def serve(http: HttpRequest) -> Response:
@@ -97,16 +99,53 @@ def application(
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, answer, request, by_target, keys)
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        if lifetime is None:
-            yield
-        else:
-            async with lifetime:
-                yield
-        pool.shutdown(wait=False)
+    return Starlette(routes=[Route("/", serve, methods=["POST"])])
 
-    return Starlette(routes=[Route("/", serve, methods=["POST"])], lifespan=lifespan)
+
+class Server(uvicorn.Server):
+    """The endpoint on its port."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        keys: Mapping[str, Key],
+        address: tuple[str, int],
+        *,
+        before_end: Callable[[], None],
+        after_end: Callable[[], None],
+    ) -> None:
+        """Make a server; `run` serves until told to stop.
+
+        Args:
+            services: What is served.
+            keys: To whom.
+            address: Host and port.
+            before_end: Called before the requests in work are waited for.
+            after_end: Called after the last of them.
+        """
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="request")
+        self._before_end = before_end
+        self._after_end = after_end
+        host, port = address
+        super().__init__(
+            uvicorn.Config(
+                application(services, keys, self._pool),
+                host=host,
+                port=port,
+                access_log=False,
+                log_config=None,
+                lifespan="off",
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await asyncio.to_thread(self._before_end)
+        await super().shutdown(sockets)
+        await asyncio.to_thread(self._pool.shutdown)
+        await asyncio.to_thread(self._after_end)
 
 
 def _answer_json(

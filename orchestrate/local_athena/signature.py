@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
-from orchestrate.local_athena.errors import ApiError
+from orchestrate.local_athena.api_errors import ApiError
 from orchestrate.local_athena.model import Identity
 
 _MAX_CLOCK_SKEW = timedelta(minutes=15)
@@ -60,7 +60,7 @@ def authenticate(request: Request, keys: Mapping[str, Key], service: str) -> Ide
     """
     header = request.headers.get("authorization")
     if header is None:
-        raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
     found = _AUTHORIZATION.fullmatch(header)
     if found is None:
         raise ApiError(
@@ -73,6 +73,7 @@ def authenticate(request: Request, keys: Mapping[str, Key], service: str) -> Ide
         raise ApiError(
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
+            403,
         )
     if found["service"] != service:
         raise _refused(f"Credential should be scoped to service {service!r}")
@@ -121,4 +122,4 @@ def _check_time(timestamp: str, date: str) -> None:
 
 
 def _refused(message: str) -> ApiError:
-    return ApiError("InvalidSignatureException", message)
+    return ApiError("InvalidSignatureException", message, 403)

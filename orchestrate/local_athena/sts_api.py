@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from orchestrate.local_athena.errors import ApiError
+from orchestrate.local_athena.api_errors import ApiError
 from orchestrate.local_athena.model import Identity
 
 ACCOUNT = "000000000000"

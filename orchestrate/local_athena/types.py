@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/athena/latest/ug/data-types.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import count
 
 from pyiceberg.types import (
     BinaryType,
@@ -166,16 +168,20 @@ def _nested(found: exp.DataType) -> exp.DataType:
     return found
 
 
-def iceberg_type(name: str) -> IcebergType:
-    """The Iceberg type that Athena's DDL calls `name`, without field ids (0 everywhere).
+def iceberg_type(name: str, ids: Iterator[int] | None = None) -> IcebergType:
+    """The Iceberg type that Athena's DDL calls `name`.
+
+    Args:
+        name: As `array<struct<a:int>>`.
+        ids: The fields' inside; the catalog gives others.
 
     Raises:
         QueryError: Iceberg has no such type.
     """
-    return _iceberg(_parsed(name.lower(), "hive"), name)
+    return _iceberg(_parsed(name.lower(), "hive"), name, ids or count(1))
 
 
-def _iceberg(found: exp.DataType, whole: str) -> IcebergType:
+def _iceberg(found: exp.DataType, whole: str, ids: Iterator[int]) -> IcebergType:
     kind = exp.DataType.Type
     match found.this:
         case kind.DECIMAL:
@@ -183,19 +189,28 @@ def _iceberg(found: exp.DataType, whole: str) -> IcebergType:
             precision, scale = (*sizes, *(10, 0)[len(sizes) :])
             return DecimalType(precision, scale)
         case kind.ARRAY | kind.LIST:
-            element = _iceberg(found.expressions[0], whole)
-            return ListType(element_id=0, element=element, element_required=False)
+            element = _iceberg(found.expressions[0], whole, ids)
+            return ListType(element_id=next(ids), element=element, element_required=False)
         case kind.MAP:
-            key, value = (_iceberg(each, whole) for each in found.expressions)
+            key, value = (_iceberg(each, whole, ids) for each in found.expressions)
             return MapType(
-                key_id=0, key_type=key, value_id=0, value_type=value, value_required=False
+                key_id=next(ids),
+                key_type=key,
+                value_id=next(ids),
+                value_type=value,
+                value_required=False,
             )
         case kind.STRUCT:
             from pyiceberg.types import NestedField
 
             return StructType(
                 *(
-                    NestedField(0, each.name, _iceberg(each.args["kind"], whole), required=False)
+                    NestedField(
+                        next(ids),
+                        each.name,
+                        _iceberg(each.args["kind"], whole, ids),
+                        required=False,
+                    )
                     for each in found.expressions
                 )
             )
@@ -213,7 +228,7 @@ def can_coerce(source: str, target: str) -> bool:
     https://trino.io/docs/current/language/types.html
     """
     a, b = (re.sub(r"\(.*\)", "", name) for name in (source, target))
-    if a == "unknown" or a == b:
+    if a in ("unknown", b):
         return True
     if a in _NUMBER_RANKS and b in _NUMBER_RANKS:
         return _NUMBER_RANKS[a] <= _NUMBER_RANKS[b]

@@ -148,6 +148,9 @@ def _java(value: float, shortest: str) -> str:
     text = "".join(map(str, digits)).rstrip("0")
     if not text:
         return "-0.0" if math.copysign(1, value) < 0 else "0.0"
+    if len(text) == 1:  # Java gives two digits, the nearest
+        sign, digits, exponent = Decimal(f"{value:.1e}").as_tuple()
+        text = "".join(map(str, digits)).rstrip("0")
     point = len(digits) + int(exponent)  # digits before the decimal point
     prefix = "-" if sign else ""
     if -3 < point <= 7:

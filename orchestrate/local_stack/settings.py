@@ -219,6 +219,7 @@ class StackSettings:
     dataengineering: PostgresSettings
     lake: LakeSettings
     athena: AthenaSettings
+    variables: Mapping[str, str] = field(repr=False, compare=False)  # that say all of this
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> StackSettings:
@@ -257,6 +258,7 @@ class StackSettings:
                 region=lake.region,
                 results_location=f"s3://{lake.files_bucket}/athena-results/",
             ),
+            variables=values,
         )
         _refuse_shared_ports(settings.ports())
         return settings

@@ -87,6 +87,7 @@ class Chaos:
     _is_restarting: bool = False
     _lines: dict[str, int] = field(default_factory=dict)
     _states: dict[str, int] = field(default_factory=dict)
+    _found: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the pipes and the readers."""
@@ -130,7 +131,7 @@ class Chaos:
         ]
         for trickle in trickles:
             trickle.start()
-        with self._readers(report):
+        with self._readers():
             self._undisturbed(report)
             with psycopg.connect(self.settings.dataengineering.url) as connection:
                 connection.execute(_SLOW_COMMITS)
@@ -219,10 +220,9 @@ class Chaos:
     # Readers
 
     @contextmanager
-    def _readers(self, report: Report) -> Iterator[None]:
-        """Look at the database all the while; what was found is raised at the end."""
+    def _readers(self) -> Iterator[None]:
+        """Look at the database all the while; what was found is raised after the round."""
         ended = threading.Event()
-        found: list[Exception] = []
 
         def look() -> None:
             while not ended.wait(_LOOK_SECONDS):
@@ -232,10 +232,10 @@ class Chaos:
                 except psycopg.OperationalError as error:
                     is_excused = was_restarting or self._is_restarting or restarts != self._restarts
                     if not is_excused:
-                        found.append(error)
+                        self._found.append(error)
                         return
                 except Exception as error:
-                    found.append(error)
+                    self._found.append(error)
                     return
 
         reader = threading.Thread(target=look, name="reader", daemon=True)
@@ -245,11 +245,15 @@ class Chaos:
         finally:
             ended.set()
             reader.join()
-        if found:
-            raise HalfVisibleError(f"{report.repeat()}: {found[0]}") from found[0]
+        self._raise_found()
+
+    def _raise_found(self) -> None:
+        if self._found:
+            raise HalfVisibleError(f"seed {self.seed}: {self._found[0]}") from self._found[0]
 
     def _check_states(self, *, ended_well: Collection[str] = ()) -> None:
         """Between the rounds: all servers are up, so nothing excuses an error."""
+        self._raise_found()
         self._lake_reader.look()
         loads = (self._database_reader.loads, self._lake_reader.loads)
         for pipe, logged in zip(self.pipes, loads, strict=True):

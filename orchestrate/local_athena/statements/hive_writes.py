@@ -66,7 +66,7 @@ def create_as(
     """Write a query's rows as a new table's files, then register it.
 
     Returns:
-        How many rows, and where they lie.
+        How many rows, and where the list of the files lies.
 
     Raises:
         QueryError: A property is wrong, or the place is not empty.
@@ -129,7 +129,7 @@ def create_as(
     session.metastore.create_table(name.database, definition)
     if keys:
         register_partitions(session, definition)
-    return count, location
+    return count, write_manifest(session, location)
 
 
 def append(session: Session, table: HiveTable, columns: tuple[Column, ...], sql: str) -> int:
@@ -239,7 +239,7 @@ def register_partitions(session: Session, definition: dict[str, Any]) -> list[li
         if values not in known
     ]
     session.metastore.create_partitions(database, name, new)
-    return [each["Values"] for each in new]
+    return [list(values) for values in found if values not in known]
 
 
 def file_options(properties: dict[str, Value]) -> tuple[str, str]:
@@ -282,3 +282,12 @@ def refuse_table_bucket(session: Session, location: str) -> None:
             f"the bucket {bucket} holds Iceberg tables only, and {location} would be a Hive "
             f"table's: use another bucket, as {session.metastore.lake.files_bucket}",
         )
+
+
+def write_manifest(session: Session, location: str) -> str:
+    """List the files of a query in a file beside its results; returns where."""
+    manifest = f"{session.request.output_location.rstrip('/')}/{session.request.id}-manifest.csv"
+    lines = hive_files.files_below(session.metastore.lake, location)
+    with session.metastore.lake.files().open_output_stream(manifest.removeprefix("s3://")) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
+    return manifest

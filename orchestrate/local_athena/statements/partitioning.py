@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyiceberg.transforms import (
@@ -24,7 +25,7 @@ from orchestrate.local_athena.statements.reader import Reader
 
 # https://docs.aws.amazon.com/athena/latest/ug/ctas-considerations-limitations.html
 MAX_OPEN_PARTITIONS = 100
-_TIMES: dict[str, type[Transform]] = {  # type: ignore[type-arg]
+_TIMES: dict[str, Callable[[], Transform]] = {  # type: ignore[type-arg]
     "year": YearTransform,
     "month": MonthTransform,
     "day": DayTransform,
@@ -50,6 +51,14 @@ class PartitionField:
         return f"{self.transform}({quoted(self.column)})"
 
     @property
+    def athena(self) -> str:
+        """As Athena's PARTITIONED BY has it."""
+        if self.transform == "identity":
+            return f"`{self.column}`"
+        width = f"{self.width}, " if self.width else ""
+        return f"{self.transform}({width}`{self.column}`)"
+
+    @property
     def duckdb_value(self) -> str:
         """An expression with one value for each partition."""
         column = quoted(self.column)
@@ -57,7 +66,7 @@ class PartitionField:
             case "identity":
                 return column
             case "bucket" | "truncate":
-                return f"iceberg_{self.transform}({column}, {self.width})"
+                return f"iceberg_{self.transform}({self.width}, {column})"
         return f"date_trunc('{self.transform}', {column})"
 
     @property

@@ -60,11 +60,13 @@ def compiled(session: Session, tree: exp.Expression) -> tuple[str, tuple[Column,
     _mark_unnamed(tree)
     sql = session.compile(tree)
     found = session.cursor.describe(sql)
+    no_names = isinstance(tree, exp.Values)
     names = [
-        f"_col{position}" if name.startswith(_UNNAMED) else name
+        f"_col{position}" if no_names or name.startswith(_UNNAMED) else name
         for position, (name, _) in enumerate(found)
     ]
-    kinds = [kind for _, kind in found]
+    nulls = _null_columns(tree)
+    kinds = ['"NULL"' if position in nulls else kind for position, (_, kind) in enumerate(found)]
     columns = tuple(
         Column(name, athena_from_duckdb(kind)) for name, kind in zip(names, kinds, strict=True)
     )
@@ -90,6 +92,31 @@ def text_result(
     return QueryResult(
         kind, sub_kind, columns=columns, rows=pa.table(dict(zip(names, values, strict=True)))
     )
+
+
+def _null_columns(tree: exp.Expr) -> set[int]:
+    """Positions of columns that are nothing but NULL, for which DuckDB makes up a type."""
+    if isinstance(tree, exp.SetOperation):
+        return _null_columns(tree.this) & _null_columns(tree.expression)
+    if isinstance(tree, exp.Subquery):
+        return _null_columns(tree.this)
+    if isinstance(tree, exp.Values):
+        rows = [
+            row.expressions if isinstance(row, exp.Tuple) else [row] for row in tree.expressions
+        ]
+        columns = zip(*rows, strict=False)
+        return {
+            position
+            for position, column in enumerate(columns)
+            if all(isinstance(each, exp.Null) for each in column)
+        }
+    if not isinstance(tree, exp.Select) or tree.is_star:
+        return set()
+    return {
+        position
+        for position, each in enumerate(tree.expressions)
+        if isinstance(each.unalias(), exp.Null)
+    }
 
 
 def _mark_unnamed(tree: exp.Expression) -> None:

@@ -7,15 +7,17 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestrate.local_athena.glue_shapes import View
 from orchestrate.local_athena.model import Cancellation, QueryError, QueryRequest
 from orchestrate.local_athena.names import TableName, table_name
 from orchestrate.local_athena.relations import Query
 
 if TYPE_CHECKING:
+    from pyiceberg.table import Table
     from sqlglot import exp
 
     from orchestrate.local_athena.duck import Cursor
-    from orchestrate.local_athena.metastore import Metastore
+    from orchestrate.local_athena.metastore import HiveTable, Metastore
 
 
 @dataclass
@@ -66,6 +68,20 @@ class Session:
         """
         if self.metastore.lake.namespace(database) is None:
             raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
+
+    def table(self, name: TableName) -> Table | HiveTable:
+        """The table of a statement that changes it.
+
+        Raises:
+            QueryError: There is none, or it is a view.
+        """
+        entry = self.metastore.entry(name.database, name.name)
+        if isinstance(entry, View):
+            raise QueryError("NOT_SUPPORTED", f"{name} is a view, not a table")
+        if entry is None:
+            self.check_database(name.database)
+            raise QueryError("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{name}' does not exist")
+        return entry
 
     def iceberg_location(self, name: TableName, given: str | None) -> str:
         """Where a new Iceberg table lies: a directory that no other table ever had.

@@ -34,14 +34,18 @@ class _TrinoParser(AthenaTrinoParser):
     }
 
 
+class _TrinoSql(Athena):
+    INDEX_OFFSET = 0  # indexes stay as written
+
+
 class _Parser(AthenaParser):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._trino_parser = _TrinoParser(
             error_level=self.error_level,
             error_message_context=self.error_message_context,
             max_errors=self.max_errors,
-            dialect=Athena(),
+            dialect=_TrinoSql(),
         )
 
 

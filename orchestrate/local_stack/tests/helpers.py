@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import psycopg
 import pyarrow as pa
 from pyiceberg.catalog import load_catalog
 
-from orchestrate.local_stack.settings import DEFAULTS, PROJECT_ROOT, StackSettings
+from orchestrate.local_stack.settings import DEFAULTS, PROJECT_ROOT, AccessKey, StackSettings
 from tests.servers import stack_ports
 
-PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake")
+PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake", "local-athena")
 
 
 @dataclass
@@ -105,6 +106,24 @@ def query(stack: StackUnderTest, part: str, statement: str) -> Any:
         row = connection.execute(statement).fetchone()
         assert row is not None
         return row[0]
+
+
+def query_lake(stack: StackUnderTest, table: str) -> str:
+    """How many rows a table of the lake has, as its catalog says."""
+    catalog = load_catalog("lake", **stack.settings.lake.catalog_properties())
+    return str(catalog.load_table(table).scan().count())
+
+
+def ask_athena(stack: StackUnderTest, statement: str, key: AccessKey | None = None) -> str:
+    """The one value of a statement's one row, from the local Athena."""
+    settings = stack.settings
+    arguments = settings.athena.client_arguments(key or settings.lake.owner_key)
+    athena = boto3.client("athena", **arguments)
+    started = athena.start_query_execution(QueryString=statement)["QueryExecutionId"]
+    status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+    assert status["State"] == "SUCCEEDED", status
+    rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"]
+    return str(rows[1]["Data"][0]["VarCharValue"])
 
 
 def wait_for(condition: Callable[[], object]) -> None:

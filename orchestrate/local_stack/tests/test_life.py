@@ -64,6 +64,7 @@ def test_down_of_a_stack_that_never_was(stack: StackUnderTest) -> None:
         ("trackman-lake", "TRACKMAN_LAKE_S3_PORT", 0),
         ("trackman-lake", "TRACKMAN_LAKE_CATALOG_PORT", 0),
         ("trackman-lake", "TRACKMAN_LAKE_INTERNAL_PORT", 5),
+        ("local-athena", "LOCAL_ATHENA_PORT", 0),
     ],
 )
 def test_a_taken_port_is_named_before_anything_starts(
@@ -115,7 +116,11 @@ def test_two_ups_at_once_start_one_stack(stack: StackUnderTest) -> None:
     for command in commands:
         assert command.wait(timeout=60) == 0, command.communicate()
     servers = [p for p in stack.processes() if str(stack.directory) in " ".join(p.cmdline())]
-    leaders = {p.pid for p in servers if p.name() in ("postgres", "weed")}
+    leaders = {
+        p.pid
+        for p in servers
+        if p.name() in ("postgres", "weed") or "orchestrate.local_athena" in p.cmdline()
+    }
     assert leaders == set(stack.pids().values())
 
 

@@ -11,7 +11,7 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
 from columnar_singer import batch_files, load_log, metadata, quarantine
-from columnar_singer.batch_tables import read_tables
+from columnar_singer.batch_tables import read_table
 from columnar_singer.completeness import (
     check_begins_at_the_beginning,
     check_keys,
@@ -161,7 +161,7 @@ class ColumnarSink(Sink, StreamDestination):
         batch_files.check_encoding({"format": encoding.format, "compression": encoding.compression})
         schema, received_at = arrow_schema(self.properties), datetime.now(tz=UTC)
         for url in files:
-            for table in read_tables(url, schema, self._stage_rows):
+            if table := read_table(url, schema):
                 self._has_batch_rows = True
                 self._version_is_active = False
                 self.is_stated = False

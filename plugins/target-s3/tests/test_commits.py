@@ -133,7 +133,7 @@ def test_f37_the_load_log_tells_a_run(run, reader, players):
         "position_to": "2",
         "source_time": SOURCE_TIME,
     }
-    run([players.schema(), players.state(position_to="1")], run_id="run-0")
+    run([players.schema(), players.batch([CAT]), players.state(position_to="1")], run_id="run-0")
     run([players.schema(), players.batch([ANN, BOB]), players.state(**bookmark)], run_id="run-1")
     (row,) = [row for row in reader.load_log() if row["run_id"] == "run-1"]
     snapshot = reader.table("players").current_snapshot().summary.additional_properties

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orchestrate.local_athena.tests.api.helpers import Server
-from orchestrate.local_stack.settings import StackSettings
+from orchestrate.local_stack.settings import Port, StackSettings
+from tests.servers import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +26,13 @@ def server(
 @pytest.fixture(scope="module")
 def lake_settings(session_stack: StackSettings) -> StackSettings:
     """The session's stack, with a free port for the endpoint of the test."""
-    from dataclasses import replace
+    return on_a_free_port(session_stack)
 
-    from orchestrate.local_stack.settings import Port
-    from tests.servers import free_ports
 
-    athena = replace(session_stack.athena, port=Port(free_ports(1), "LOCAL_ATHENA_PORT"))
-    return replace(session_stack, athena=athena)
+def on_a_free_port(settings: StackSettings) -> StackSettings:
+    """`settings` with another port for the endpoint."""
+    port = Port(free_ports(1), "LOCAL_ATHENA_PORT")
+    return replace(settings, athena=replace(settings.athena, port=port))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import duckdb
 import pyarrow as pa
-import uvicorn
 
 from orchestrate.local_athena import endpoint
 from orchestrate.local_athena.metastore import Metastore
@@ -47,7 +46,8 @@ class SmallEngine:
             stopped.wait(60)
             raise QueryError("USER_CANCELED", "stopped")
         if word == "fail":
-            raise QueryError(*rest.split(": ", 1))
+            name, text = rest.split(": ", 1)
+            raise QueryError(name, text)
         if word == "break":
             raise RuntimeError(rest)
         if word == "insert":
@@ -65,7 +65,12 @@ class SmallEngine:
         return QueryResult(StatementKind.DML, "SELECT", columns, rows, scanned_bytes=1234)
 
 
-_TYPES = {"BLOB": "varbinary", "FLOAT": "real", "TIMESTAMP": "timestamp(6)"}
+_TYPES = {
+    "BLOB": "varbinary",
+    "FLOAT": "real",
+    "TIMESTAMP": "timestamp(6)",
+    "INTEGER[]": "array(integer)",
+}
 
 
 class Server:
@@ -74,17 +79,8 @@ class Server:
     def __init__(self, settings: StackSettings, data: Path, engine: Any = None) -> None:
         self.settings = settings
         self.engine = engine or SmallEngine()
-        application = endpoint.create(settings, data, Metastore(settings.lake, data), self.engine)
-        athena = settings.athena
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                host=athena.host,
-                port=athena.port.number,
-                log_config=None,
-                timeout_graceful_shutdown=1,
-            )
-        )
+        self._metastore = Metastore(settings.lake, data)
+        self._server = endpoint.create(settings, data, self._metastore, self.engine)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         while not self._server.started:
@@ -94,6 +90,7 @@ class Server:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join()
+        self._metastore.close()
 
     def client(self, service: str, key: AccessKey | None = None, **more: Any) -> Any:
         key = key or self.settings.lake.owner_key

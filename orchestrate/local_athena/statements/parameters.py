@@ -27,8 +27,6 @@ def filled_in(sql: str, values: tuple[str, ...]) -> str:
     """
     marks = [each for each in Reader(sql).tokens if each.kind == "other" and each.text == "?"]
     if len(marks) != len(values):
-        if not values and sql.lstrip().upper().startswith("PREPARE"):
-            return sql
         raise QueryError(
             "INVALID_PARAMETER_USAGE",
             f"Incorrect number of parameters: expected {len(marks)} but found {len(values)}",

@@ -1,0 +1,353 @@
+"""CAST as Trino does it: strict in what it reads, exact in what it writes.
+
+https://trino.io/docs/current/functions/conversion.html, https://trino.io/docs/current/language/types.html,
+https://trino.io/docs/current/functions/json.html#cast-to-json
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from sqlglot import exp
+
+from orchestrate.local_athena.translate.coercion import (
+    coerce,
+    is_null_literal,
+    local_timestamp,
+    value_zone,
+)
+from orchestrate.local_athena.translate.terms import (
+    Term,
+    cast_node,
+    duck,
+    mismatch,
+    not_supported,
+)
+from orchestrate.local_athena.translate.types import (
+    BOOLEAN,
+    DATE,
+    JSON,
+    UNKNOWN,
+    UUID,
+    VARCHAR,
+    Type,
+    duckdb_name,
+)
+
+# 2020-01-01 10:00:00 Europe/Paris, … +01:00, … UTC
+_ZONED = re.compile(r"^\s*\S+(?:\s+[\d:.]+)?\s*(?P<zone>[A-Za-z][\w/+:-]*|[+-]\d\d:?\d\d)\s*$")
+
+
+def cast(term: Term, target: Type, place: str = "") -> Term:
+    """Convert a value.
+
+    Raises:
+        QueryError: TYPE_MISMATCH where Trino has no such cast, NOT_SUPPORTED where it differs.
+    """
+    source = term.type
+    if is_null_literal(term) or source == UNKNOWN:
+        return Term(cast_node(term.node, target), target)
+    if source == target and not isinstance(term.node, exp.Literal):
+        return term
+    made = _cast(term, target)
+    if made is None:
+        raise mismatch(f"{place}Cannot cast {source} to {target}")
+    return made
+
+
+def _cast(term: Term, target: Type) -> Term | None:
+    if target.is_text:
+        return _to_text(term, target)
+    if target.items:
+        return _to_nested(term, target)
+    rules = {
+        "boolean": _to_boolean,
+        "decimal": _to_decimal,
+        "real": _to_double,
+        "double": _to_double,
+        "date": _to_date,
+        "timestamp": _to_timestamp,
+        "timestamp with time zone": _to_zoned,
+        "time": _to_time,
+        "json": _to_json,
+        "uuid": _to_uuid,
+    }
+    if target.is_integer:
+        return _to_integer(term, target)
+    rule = rules.get(target.name)
+    return rule(term, target) if rule else None
+
+
+def text_of(term: Term) -> exp.Expression | None:
+    """Write a value as text, the way CAST(… AS varchar) does; None where Trino does not."""
+    source = term.type
+    if source.is_text:
+        return term.node
+    if source.is_integer or source.name in ("boolean", "decimal", "uuid", "date"):
+        return duck("CAST(_1 AS VARCHAR)", term)
+    if source.name in ("double", "real"):
+        return duck("trino_double_text(CAST(_1 AS VARCHAR))", term)
+    if source.name == "timestamp":
+        return duck(f"trino_timestamp_text(_1, {source.params[0]})", term)
+    if source.name == "timestamp with time zone":
+        local = local_timestamp(term, "the text of a timestamp with time zone")
+        zone = value_zone(source, "the text of a timestamp with time zone")
+        return duck(f"trino_timestamp_text(_1, {source.params[0]}) || ' {zone}'", local)
+    if source.name == "time":
+        return duck(f"trino_time_text(_1, {source.params[0]})", term)
+    if source.name == "json":
+        return duck("trino_json_scalar_text(_1)", term)
+    if source.name == "interval day to second":
+        return duck("trino_day_interval_text(_1)", term)
+    if source.name == "interval year to month":
+        return duck("trino_month_interval_text(_1)", term)
+    return None
+
+
+def _to_text(term: Term, target: Type) -> Term | None:
+    node = text_of(term)
+    if node is None:
+        return None
+    if target.name == "char":
+        if not term.type.is_text:
+            node = duck(f"trino_fitting(_1, {target.params[0]}, 'char')", node)
+        return Term(duck(f"rpad(_1, {target.params[0]}, ' ')", node), target)
+    if target.params:
+        size = target.params[0]
+        if not term.type.is_text:  # texts are cut silently, the rest is an error
+            return Term(duck(f"trino_fitting(_1, {size}, 'varchar')", node), target)
+        if not term.type.params or term.type.params[0] > size:
+            node = duck(f"left(_1, {size})", node)
+    value = term.value if term.type.is_text and isinstance(term.value, str) else None
+    if value is not None and target.params:
+        value = value[: target.params[0]]
+    return Term(node, target, value) if value is not None else Term(node, target)
+
+
+def _to_integer(term: Term, target: Type) -> Term | None:
+    name = duckdb_name(target)
+    if term.type.is_text:
+        return Term(duck(f"CAST(trino_integer(_1, '{target.name}') AS {name})", term), target)
+    if term.type.name in ("double", "real"):  # DuckDB rounds half to even
+        return Term(duck(f"CAST(round(_1) AS {name})", term), target)
+    if term.type.is_integer or term.type.name in ("boolean", "decimal"):
+        return Term(duck(f"CAST(_1 AS {name})", term), target)
+    if term.type == JSON:
+        return Term(duck(f"CAST(trino_json_number(_1, '{target.name}') AS {name})", term), target)
+    return None
+
+
+def _to_boolean(term: Term, target: Type) -> Term | None:
+    if term.type.is_text:
+        return Term(duck("trino_boolean(_1)", term), target)
+    if term.type.is_numeric:
+        return Term(duck("_1 <> 0", term), target)
+    if term.type == JSON:
+        return Term(duck("trino_json_boolean(_1)", term), target)
+    return term if term.type == BOOLEAN else None
+
+
+def _to_decimal(term: Term, target: Type) -> Term | None:
+    name = duckdb_name(target)
+    if term.type.is_text:
+        return Term(duck(f"CAST(trino_numeral(_1, '{target}') AS {name})", term), target)
+    if term.type.name in ("double", "real"):
+        # Trino rounds the shortest decimal text of the double, not its binary value.
+        return Term(duck(f"CAST(CAST(_1 AS VARCHAR) AS {name})", term), target)
+    if term.type.is_numeric or term.type == BOOLEAN:
+        return Term(duck(f"CAST(_1 AS {name})", term), target)
+    return None
+
+
+def _to_double(term: Term, target: Type) -> Term | None:
+    name = duckdb_name(target)
+    if term.type.is_text:
+        return Term(duck(f"CAST(trino_double(_1, '{target.name}') AS {name})", term), target)
+    if term.type.is_numeric or term.type == BOOLEAN:
+        return Term(duck(f"CAST(_1 AS {name})", term), target)
+    if term.type == JSON:
+        return Term(duck(f"CAST(trino_json_double(_1) AS {name})", term), target)
+    return None
+
+
+def _to_date(term: Term, target: Type) -> Term | None:
+    if term.type.is_text:
+        return Term(duck("trino_date(_1)", term), target)
+    if term.type.is_temporal:
+        local = local_timestamp(term, "the date of a timestamp with time zone")
+        return Term(duck("CAST(_1 AS DATE)", local), target)
+    return None
+
+
+def rounded(node: exp.Expression, given: int, wanted: int) -> exp.Expression:
+    """Round a TIMESTAMP from `given` to `wanted` digits of the second."""
+    return duck(f"trino_round_timestamp(_1, {wanted})", node) if wanted < given else node
+
+
+def _to_timestamp(term: Term, target: Type) -> Term | None:
+    digits = target.params[0]
+    if term.type.is_text:
+        return Term(rounded(duck("trino_timestamp(_1)", term), 6, digits), target)
+    if term.type == DATE:
+        return Term(duck("CAST(_1 AS TIMESTAMP)", term), target)
+    if term.type.is_temporal:
+        local = local_timestamp(term, "the local time of a timestamp with time zone")
+        return Term(rounded(local, term.type.params[0], digits), target)
+    return None
+
+
+def _to_zoned(term: Term, target: Type) -> Term | None:
+    digits = target.params[0]
+    if term.type.is_text:
+        return _text_to_zoned(term, target)
+    if term.type.name == "timestamp with time zone":
+        zone = term.type.zone
+        node = term.node
+        if digits < term.type.params[0]:
+            local = rounded(duck("timezone('UTC', _1)", term), term.type.params[0], digits)
+            node = duck("timezone('UTC', _1)", local)
+        return Term(node, replace(target, zone=zone))
+    if term.type.is_temporal:
+        return (
+            coerce(Term(rounded(term.node, 6, digits), term.type), target)
+            if term.type.name == "timestamp"
+            else coerce(term, target)
+        )
+    return None
+
+
+def _text_to_zoned(term: Term, target: Type) -> Term:
+    if not isinstance(term.value, str):
+        # The zone is in the text, so what is shown of it differs from row to row.
+        return Term(duck("trino_zoned(_1)", term), replace(target, zone=""))
+    found = _ZONED.match(term.value)
+    zone = found["zone"] if found else "UTC"
+    local = term.value[: found.start("zone")].strip() if found else term.value
+    node = duck("trino_timestamp(_1)", exp.Literal.string(local))
+    node = rounded(node, 6, target.params[0])
+    zone = normal_zone(zone)
+    return Term(
+        duck("timezone(_2, _1)", node, exp.Literal.string(zone)), replace(target, zone=zone)
+    )
+
+
+def normal_zone(zone: str) -> str:
+    """Give a zone's name as Trino shows it.
+
+    Raises:
+        QueryError: It is an offset, which DuckDB reads with the opposite sign.
+    """
+    if zone in ("Z", "+00:00", "-00:00"):
+        return "UTC"
+    if re.fullmatch(r"[+-]\d\d:?\d\d", zone):
+        raise not_supported(f"time zone offset {zone}", "name a zone, as Europe/Copenhagen")
+    return zone
+
+
+def _to_time(term: Term, target: Type) -> Term | None:
+    if term.type.is_text:
+        return Term(duck("trino_time(_1)", term), target)
+    if term.type.name in ("time", "timestamp"):
+        return Term(duck("CAST(_1 AS TIME)", term), target)
+    return None
+
+
+def _to_uuid(term: Term, target: Type) -> Term | None:
+    if term.type.is_text or term.type == UUID:
+        return Term(duck("CAST(_1 AS UUID)", term), target)
+    return None
+
+
+_JSON_SOURCES = ("boolean", "varchar", "json", "date")
+
+
+def _to_json(term: Term, target: Type) -> Term | None:
+    _check_json_source(term.type)
+    if term.type == JSON:
+        return term
+    if term.type.name == "date":
+        return Term(duck("to_json(CAST(_1 AS VARCHAR))", term), target)
+    return Term(duck("CAST(to_json(_1) AS JSON)", term), target)
+
+
+def _check_json_source(type_: Type) -> None:
+    if type_.is_integer or type_.name in _JSON_SOURCES:
+        return
+    if type_.name in ("array", "row", "map") and (type_.name != "map" or type_.items[0].is_text):
+        if type_.name == "row" and None in type_.fields:
+            raise not_supported(f"cast of {type_} to json", "name the fields of the row")
+        for item in type_.items:
+            if item.name == "date":
+                raise not_supported("cast of dates inside to json", "cast them to varchar first")
+            _check_json_source(item)
+        return
+    raise not_supported(f"cast of {type_} to json", "cast it to varchar or bigint first")
+
+
+def _to_nested(term: Term, target: Type) -> Term | None:
+    source = term.type
+    if source == JSON:
+        return _json_to_nested(term, target)
+    if source.name != target.name or len(source.items) != len(target.items):
+        return None
+    if source.name == "array":
+        item = exp.to_identifier("trino_item", quoted=True)
+        inner = cast(Term(item, source.items[0]), target.items[0])
+        node = duck('list_transform(_1, lambda "trino_item": _2)', term.node, inner.node)
+        return Term(cast_node(node, target), target)
+    for a, b in zip(source.items, target.items, strict=True):
+        if a != b and not (a.is_numeric and b.is_numeric and _widens(a, b)) and a != UNKNOWN:
+            if not (a.is_text and b.is_text):
+                raise not_supported(f"cast of {source} to {target}", "cast the parts one by one")
+    if source.name == "row":
+        fields = [name or f"field{i}" for i, name in enumerate(target.fields)]
+        parts = []
+        for place, (name, a, b) in enumerate(zip(fields, source.items, target.items, strict=True)):
+            got = Term(row_part(term, place), a)
+            parts.append(
+                exp.PropertyEQ(
+                    this=exp.to_identifier(name, quoted=True), expression=cast(got, b).node
+                )
+            )
+        made = cast_node(exp.Struct(expressions=parts), target)
+        return Term(duck("CASE WHEN _1 IS NOT NULL THEN _2 END", term.node, made), target)
+    return Term(cast_node(term.node, target), target)
+
+
+def _widens(source: Type, target: Type) -> bool:
+    return (
+        source.is_numeric
+        and target.is_numeric
+        and (not source.name == "double" or target.name == "double")
+    )
+
+
+def row_part(term: Term, place: int) -> exp.Expression:
+    """Give a field of a row by its place, from 0."""
+    name = term.type.fields[place]
+    if all(field is None for field in term.type.fields):
+        return duck(f"struct_extract(_1, {place + 1})", term)
+    return duck(f"struct_extract(_1, '{name or f'field{place}'}')", term)
+
+
+def _json_to_nested(term: Term, target: Type) -> Term | None:
+    if target.name == "array" and not target.items[0].items:
+        item = exp.to_identifier("trino_item", quoted=True)
+        inner = cast(Term(item, JSON), target.items[0])
+        node = duck(
+            'list_transform(trino_json_items(_1), lambda "trino_item": _2)', term.node, inner.node
+        )
+        return Term(cast_node(node, target), target)
+    if target.name == "map" and target.items[0] == VARCHAR and not target.items[1].items:
+        item = exp.to_identifier("trino_item", quoted=True)
+        inner = cast(Term(item, JSON), target.items[1])
+        node = duck(
+            'map_from_entries(list_transform(trino_json_entries(_1), lambda "trino_entry": '
+            "{'k': trino_entry.k, 'v': (list_transform([trino_entry.v], "
+            'lambda "trino_item": _2))[1]}))',
+            term.node,
+            inner.node,
+        )
+        return Term(cast_node(node, target), target)
+    raise not_supported(f"cast of json to {target}", "take the parts with json_extract_scalar")

@@ -1,0 +1,31 @@
+"""The rules of Trino's functions, a module for each page of its documentation."""
+
+from __future__ import annotations
+
+from orchestrate.local_athena.translate.functions import (
+    aggregates,
+    arrays,
+    binary,
+    conditionals,
+    dates,
+    json,
+    maps,
+    numbers,
+    regexps,
+    strings,
+    windows,
+)
+
+__all__ = [
+    "aggregates",
+    "arrays",
+    "binary",
+    "conditionals",
+    "dates",
+    "json",
+    "maps",
+    "numbers",
+    "regexps",
+    "strings",
+    "windows",
+]

@@ -1,0 +1,134 @@
+"""Mathematical and bitwise functions.
+
+https://trino.io/docs/current/functions/math.html, https://trino.io/docs/current/functions/bitwise.html
+"""
+
+from __future__ import annotations
+
+from orchestrate.local_athena.translate.operators import arithmetic
+from orchestrate.local_athena.translate.registry import define
+from orchestrate.local_athena.translate.terms import Term, cast_node, duck, not_supported
+from orchestrate.local_athena.translate.types import Type, decimal
+
+
+def _whole(name: str) -> None:
+    """Integers stay as they are; decimals lose their scale, doubles stay doubles."""
+    define(f"{name}(whole) -> 1", "_1")
+    define(f"{name}(double) -> double", f"{name}(_1)")
+    define(f"{name}(real) -> real", f"{name}(_1)")
+
+    def decimals(args: list[Term]) -> Term:
+        digits, scale = args[0].type.params
+        result = decimal(digits - scale + min(scale, 1), 0)
+        return Term(cast_node(duck(f"{name}(_1)", args[0]), result), result)
+
+    define(f"{name}(decimal)", decimals)
+
+
+for _name in ("ceil", "floor"):
+    _whole(_name)
+define("ceiling(whole) -> 1", "_1")
+define("ceiling(double) -> double", "ceil(_1)")
+define("ceiling(real) -> real", "ceil(_1)")
+define(
+    "ceiling(decimal)",
+    "ceil(_1)",
+    returns=lambda args: decimal(
+        args[0].type.params[0] - args[0].type.params[1] + min(args[0].type.params[1], 1), 0
+    ),
+)
+
+
+def _rounded_decimal(args: list[Term]) -> Term:
+    digits, scale = args[0].type.params
+    result = decimal(digits - scale + min(scale, 1), 0)
+    return Term(cast_node(duck("round(_1)", args[0]), result), result)
+
+
+def _rounded_to(args: list[Term]) -> Term:
+    digits, scale = args[0].type.params
+    places = args[1].value
+    if not isinstance(places, int):
+        raise not_supported(
+            "round of a decimal to places that are not a literal", "write the number"
+        )
+    result = decimal(digits + 1, scale)
+    return Term(cast_node(duck("round(_1, _2)", args[0], args[1]), result), result)
+
+
+define("round(whole) -> 1", "_1")
+define("round(double) -> double", "round(_1)")
+define("round(real) -> real", "round(_1)")
+define("round(decimal)", _rounded_decimal)
+define("round(double, integer) -> double", "round(_1, _2)")
+define("round(decimal, integer)", _rounded_to)
+define("truncate(double) -> double", "trunc(_1)")
+define("truncate(real) -> real", "trunc(_1)")
+define(
+    "truncate(decimal)",
+    lambda args: Term(
+        cast_node(
+            duck("trunc(_1)", args[0]),
+            decimal(max(args[0].type.params[0] - args[0].type.params[1], 1), 0),
+        ),
+        decimal(max(args[0].type.params[0] - args[0].type.params[1], 1), 0),
+    ),
+)
+define("abs(number) -> 1", "abs(_1)")
+define("mod(number, number)", lambda args: arithmetic("%", *args))
+
+
+def _sign(args: list[Term]) -> Term:
+    """The sign has the type of the number."""
+    result = decimal(1, 0) if args[0].type.name == "decimal" else args[0].type
+    return Term(cast_node(duck("sign(_1)", args[0]), result), result)
+
+
+define("sign(number)", _sign)
+# DuckDB refuses what IEEE 754 gives NaN or an infinity for.
+_NAN, _LOW = "CAST('nan' AS DOUBLE)", "CAST('-inf' AS DOUBLE)"
+define("sqrt(double) -> double", f"CASE WHEN _1 < 0 THEN {_NAN} ELSE sqrt(_1) END")
+for _name in ("ln", "log2", "log10"):
+    define(
+        f"{_name}(double) -> double",
+        f"CASE WHEN _1 < 0 THEN {_NAN} WHEN _1 = 0 THEN {_LOW} ELSE {_name}(_1) END",
+    )
+define("log(double, double) -> double", "ln(_2) / ln(_1)")
+for _name in ("power", "pow"):
+    define(f"{_name}(double, double) -> double", "pow(_1, _2)")
+# The nearest double to the root: one step of Newton's method on DuckDB's.
+define(
+    "cbrt(double) -> double",
+    "CASE WHEN _1 = 0 OR NOT isfinite(_1) THEN _1 ELSE "
+    "cbrt(_1) - (cbrt(_1) * cbrt(_1) * cbrt(_1) - _1) / (3 * cbrt(_1) * cbrt(_1)) END",
+)
+for _name in ("exp", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"):
+    define(f"{_name}(double) -> double", f"{_name}(_1)")
+for _name in ("degrees", "radians"):
+    define(f"{_name}(double) -> double", f"{_name}(_1)")
+define("atan2(double, double) -> double", "atan2(_1, _2)")
+define("pi() -> double", "pi()")
+define("e() -> double", "exp(CAST(1 AS DOUBLE))")
+define("infinity() -> double", "CAST('inf' AS DOUBLE)")
+define("nan() -> double", _NAN)
+define("is_nan(double) -> boolean", "isnan(_1)")
+define("is_finite(double) -> boolean", "isfinite(_1)")
+define("is_infinite(double) -> boolean", "isinf(_1)")
+for _name in ("rand", "random"):
+    define(f"{_name}() -> double", "random()")
+    define(f"{_name}(bigint) -> bigint", "CAST(floor(random() * _1) AS BIGINT)")
+    define(f"{_name}(bigint, bigint) -> bigint", "_1 + CAST(floor(random() * (_2 - _1)) AS BIGINT)")
+define("bitwise_and(bigint, bigint) -> bigint", "_1 & _2")
+define("bitwise_or(bigint, bigint) -> bigint", "_1 | _2")
+define("bitwise_xor(bigint, bigint) -> bigint", "xor(_1, _2)")
+define("bitwise_not(bigint) -> bigint", "~_1")
+define("to_base(bigint, bigint) -> varchar", "lower(to_base(_1, CAST(_2 AS INTEGER)))")
+
+
+def _bits(args: list[Term]) -> Term:
+    if args[1].value != 64:
+        raise not_supported("bit_count of other than 64 bits", "count in 64 bits")
+    return Term(duck("CAST(bit_count(_1) AS BIGINT)", args[0]), Type("bigint"))
+
+
+define("bit_count(bigint, bigint)", _bits)

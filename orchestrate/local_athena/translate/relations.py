@@ -1,0 +1,285 @@
+"""Binds FROM: tables, subqueries, VALUES, UNNEST, LATERAL and joins.
+
+https://trino.io/docs/current/sql/select.html#from-clause
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.translate.casts import row_part
+from orchestrate.local_athena.translate.coercion import unify
+from orchestrate.local_athena.translate.expressions import Binder
+from orchestrate.local_athena.translate.scope import (
+    Field,
+    Relation,
+    Scope,
+    column_node,
+    place_of,
+)
+from orchestrate.local_athena.translate.terms import Term, duck, mismatch, not_supported
+from orchestrate.local_athena.translate.types import BIGINT, parse_type
+
+
+def quoted(name: str) -> exp.Identifier:
+    """Make a quoted identifier."""
+    return exp.to_identifier(name, quoted=True)
+
+
+class RelationBinder(Binder):
+    """Binds what stands in FROM."""
+
+    def from_clause(self, node: exp.Select, made: exp.Select, scope: Scope) -> None:
+        """Bind FROM with its joins, and note in `scope` what they bring."""
+        source = node.args.get("from_")
+        if source is not None:
+            made.set("from_", exp.From(this=self._source(source.this, scope)))
+        if node.args.get("laterals"):
+            raise not_supported(f"{place_of(node)}LATERAL VIEW", "use CROSS JOIN UNNEST")
+        made.set("joins", [self._join(join, scope) for join in node.args.get("joins") or []])
+
+    def _join(self, join: exp.Join, scope: Scope) -> exp.Join:
+        if join.args.get("method") or join.kind.upper() not in ("", "INNER", "CROSS", "OUTER"):
+            kind = f"{join.args.get('method') or ''} {join.kind}".strip()
+            raise not_supported(f"{place_of(join)}{kind} JOIN", "name the columns with ON")
+        before = len(scope.relations)
+        source = self._source(join.this, scope)
+        side, kind = join.side.upper() or None, join.kind.upper() or None
+        made = exp.Join(this=source, side=side, kind=kind)
+        is_lateral = isinstance(source, exp.Lateral)
+        if join.args.get("using"):
+            self._using(join, made, scope, before)
+        elif join.args.get("on") is not None:
+            if is_lateral and side and join.args["on"].sql().upper() != "TRUE":
+                raise not_supported(
+                    f"{place_of(join)}{side} JOIN UNNEST", "only ON TRUE is allowed"
+                )
+            made.set("on", self.condition(join.args["on"], scope, "JOIN ON clause"))
+        elif side or kind == "INNER":
+            raise QueryError("SYNTAX_ERROR", f"{place_of(join)}expected ON or USING after JOIN")
+        else:
+            made.set("kind", "CROSS")
+        return made
+
+    def _using(self, join: exp.Join, made: exp.Join, scope: Scope, before: int) -> None:
+        """The two columns become one, without a table's name."""
+        for column in join.args["using"]:
+            name = column.name.lower()
+            theirs = [f for r in scope.relations[before:] for f in r.fields if f.name == name]
+            ours = [f for r in scope.relations[:before] for f in r.fields if f.name == name]
+            merged = scope.merged.get(name)
+            if len(theirs) != 1 or (len(ours) != 1 and merged is None):
+                raise QueryError(
+                    "COLUMN_NOT_FOUND",
+                    f"{place_of(column)}Column '{name}' is missing from one side of join or ambiguous",
+                )
+            if (merged or ours[0].type) != theirs[0].type:
+                raise not_supported(
+                    f"{place_of(column)}USING of {merged or ours[0].type} and {theirs[0].type}",
+                    "join with ON and a cast",
+                )
+            scope.merged[name] = theirs[0].type
+        for relation in scope.relations:
+            relation.fields = [Field(f.name, f.type) for f in relation.fields]
+        made.set("using", [quoted(column.name.lower()) for column in join.args["using"]])
+
+    def _source(self, node: exp.Expression, scope: Scope) -> exp.Expression:
+        if node.args.get("sample") or node.args.get("pivots") or node.find(exp.TableSample):
+            raise not_supported(f"{place_of(node)}TABLESAMPLE or PIVOT", "leave it out")
+        if isinstance(node, exp.Table):
+            made = self._table(node, scope)
+        elif isinstance(node, exp.Subquery):
+            made = self._subquery_source(node, scope)
+        elif isinstance(node, exp.Values):
+            made = self._values_source(node, scope)
+        elif isinstance(node, exp.Unnest):
+            return self._unnest(node, scope)
+        elif isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery):
+            query, fields = self.subquery(node.this.this, scope)
+            return exp.Lateral(
+                this=exp.Subquery(this=query), alias=self._aliased(node, fields, scope)
+            )
+        else:
+            raise not_supported(f"{place_of(node)}{node.sql('trino')[:60]} in FROM", "use a query")
+        joins = [self._join(join, scope) for join in node.args.get("joins") or []]
+        if joins:
+            made.set("joins", joins)
+        return made
+
+    def _aliased(self, node: exp.Expression, fields: list[Field], scope: Scope) -> exp.TableAlias:
+        alias = node.args.get("alias")
+        columns = alias.columns if alias is not None else []
+        fields = renamed(fields, columns, place_of(node))
+        name = node.alias.lower() if node.alias else self.fresh("source")
+        scope.relations.append(Relation(name, fields))
+        names = [quoted(f.name or f"_col{at}") for at, f in enumerate(fields)]
+        if len({n.name for n in names}) < len(
+            names
+        ):  # two columns of one name: neither is asked for
+            names = []
+        return exp.TableAlias(this=quoted(name), columns=names)
+
+    def _subquery_source(self, node: exp.Subquery, scope: Scope) -> exp.Expression:
+        if isinstance(node.this, exp.Table):  # (a JOIN b ON …)
+            inner = self._source(node.this, scope)
+            return exp.Paren(this=inner)
+        query, fields = self.subquery(node.this, scope.outer())
+        return exp.Subquery(this=query, alias=self._aliased(node, fields, scope))
+
+    def values(self, node: exp.Values, scope: Scope) -> tuple[exp.Values, list[Field]]:
+        """Bind VALUES: each column has the type that all its values turn into."""
+        rows = [
+            row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions
+        ]
+        if len({len(row) for row in rows}) != 1:
+            raise mismatch(f"{place_of(node)}Values rows have mismatched types: different lengths")
+        columns = [
+            unify([self.term(value, scope) for value in column], f"{place_of(node)}VALUES")
+            for column in zip(*rows, strict=True)
+        ]
+        made = [
+            exp.Tuple(expressions=[typed(column[at]) for column in columns])
+            for at in range(len(rows))
+        ]
+        return exp.Values(expressions=made), [Field(None, column[0].type) for column in columns]
+
+    def _values_source(self, node: exp.Values, scope: Scope) -> exp.Expression:
+        made, fields = self.values(node, scope.outer())
+        made.set("alias", self._aliased(node, fields, scope))
+        return made
+
+    def _table(self, node: exp.Table, scope: Scope) -> exp.Expression:
+        name = node.name.lower()
+        if not isinstance(node.this, exp.Identifier):
+            raise not_supported(
+                f"{place_of(node)}table function {node.this.sql('trino')}", "use UNNEST"
+            )
+        fields = scope.cte(name) if not node.args.get("db") else None
+        is_cte = fields is not None
+        if fields is None:
+            fields = self.table_fields(node)
+        alias = node.args.get("alias")
+        made = exp.Table(this=quoted(name), version=node.args.get("version"))
+        if not is_cte and node.args.get("db"):
+            made.set("db", quoted(node.text("db").lower()))
+        fields = renamed(fields, alias.columns if alias is not None else [], place_of(node))
+        called = node.alias.lower() or name
+        scope.relations.append(Relation(called, fields, hidden=not is_cte))
+        columns = (
+            [quoted(f.name or "") for f in fields] if alias is not None and alias.columns else []
+        )
+        made.set("alias", exp.TableAlias(this=quoted(called), columns=columns))
+        return made
+
+    def table_fields(self, node: exp.Table) -> list[Field]:
+        """Give the columns of a table of the schema.
+
+        Raises:
+            QueryError: TABLE_NOT_FOUND.
+        """
+        database, name = node.text("db").lower(), node.name.lower()
+        columns = self.schema.get(database, {}).get(name)
+        if columns is None:
+            full = f"awsdatacatalog.{database}.{name}"
+            raise QueryError("TABLE_NOT_FOUND", f"{place_of(node)}Table '{full}' does not exist")
+        return [Field(column.lower(), parse_type(type_)) for column, type_ in columns.items()]
+
+    def _unnest(self, node: exp.Unnest, scope: Scope) -> exp.Expression:
+        """Each array becomes a column, a map two, an array of rows one for each field.
+
+        https://trino.io/docs/current/sql/select.html#unnest
+        """
+        items: list[exp.Expression] = []
+        lengths: list[exp.Expression] = []
+        fields: list[Field] = []
+        for argument in node.expressions:
+            term = self.term(argument, scope)
+            for values, field in _spread(term, place_of(node)):
+                items.append(duck("unnest(_1)", values))
+                fields.append(field)
+            lengths.append(duck("coalesce(len(_1), 0)", _first_list(term)))
+        if node.args.get("offset"):
+            longest = exp.Anonymous(this="greatest", expressions=lengths)
+            items.append(duck("unnest(range(1, _1 + 1))", longest))
+            fields.append(Field(None, BIGINT))
+        alias = node.args.get("alias")
+        columns = list(alias.columns) if alias is not None else []
+        if isinstance(node.args.get("offset"), exp.Identifier):
+            columns.append(node.args["offset"])
+        named = exp.Unnest(
+            alias=exp.TableAlias(this=alias.this if alias else None, columns=columns)
+        )
+        query = exp.Select(
+            expressions=[exp.alias_(item, f"c{at}", quoted=True) for at, item in enumerate(items)]
+        )
+        return exp.Lateral(this=exp.Subquery(this=query), alias=self._aliased(named, fields, scope))
+
+    def star(self, node: exp.Expression, scope: Scope) -> Iterator[tuple[str | None, Term]]:
+        """Give the columns `*` or `t.*` stands for."""
+        table = node.args["table"].name.lower() if isinstance(node, exp.Column) else None
+        if not scope.relations:
+            raise QueryError(
+                "SYNTAX_ERROR",
+                f"{place_of(node)}SELECT * not allowed in queries without FROM clause",
+            )
+        if table is not None and not any(r.alias == table for r in scope.relations):
+            raise QueryError(
+                "TABLE_NOT_FOUND", f"{place_of(node)}Unable to resolve reference {table}"
+            )
+        if table is None:
+            for name, type_ in scope.merged.items():
+                yield name, Term(exp.column(quoted(name)), type_)
+        for relation in scope.relations:
+            if table in (None, relation.alias):
+                for at, field in enumerate(relation.fields):
+                    if field.name in scope.merged:
+                        continue
+                    name = field.name or f"_col{at}"
+                    yield field.name, Term(column_node(name, relation.alias), field.type)
+
+
+def typed(term: Term) -> exp.Expression:
+    """Give a literal of VALUES its DuckDB type, which VALUES would widen otherwise."""
+    return term.node
+
+
+def _first_list(term: Term) -> exp.Expression:
+    return duck("map_keys(_1)", term) if term.type.name == "map" else term.node
+
+
+def _spread(term: Term, place: str) -> Iterator[tuple[exp.Expression, Field]]:
+    if term.type.name == "map":
+        yield duck("map_keys(_1)", term), Field(None, term.type.items[0])
+        yield duck("map_values(_1)", term), Field(None, term.type.items[1])
+        return
+    if term.type.name != "array":
+        raise QueryError("TYPE_MISMATCH", f"{place}Cannot unnest type: {term.type}")
+    item = term.type.items[0]
+    if item.name != "row":
+        yield term.node, Field(None, item)
+        return
+    for at, (name, type_) in enumerate(zip(item.fields, item.items, strict=True)):
+        part = row_part(Term(exp.to_identifier("trino_item", quoted=True), item), at)
+        yield (
+            duck('list_transform(_1, lambda "trino_item": _2)', term.node, part),
+            Field(name, type_),
+        )
+
+
+def renamed(fields: list[Field], columns: list[exp.Identifier], place: str) -> list[Field]:
+    """Give columns the names of an alias `t(a, b)`.
+
+    Raises:
+        QueryError: There are more or fewer names.
+    """
+    if not columns:
+        return fields
+    if len(columns) != len(fields):
+        raise QueryError(
+            "MISMATCHED_COLUMN_ALIASES",
+            f"{place}Column alias list has {len(columns)} entries but relation has {len(fields)} columns",
+        )
+    return [Field(name.name.lower(), f.type) for name, f in zip(columns, fields, strict=True)]

@@ -1,0 +1,136 @@
+"""What names mean inside a query: relations, their columns, and variables of lambdas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.translate.terms import Term
+from orchestrate.local_athena.translate.types import Type, VARCHAR
+
+# Of each row of a table; only asked for by name.
+# https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-metadata.html
+HIDDEN_COLUMNS = {"$path": VARCHAR}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a relation; a query's column may have no name."""
+
+    name: str | None
+    type: Type
+
+
+@dataclass
+class Relation:
+    """A table or subquery of FROM.
+
+    Attributes:
+        alias: The name its columns are asked for with.
+        fields: Its columns.
+        hidden: Whether the hidden columns of a table can be asked for.
+    """
+
+    alias: str
+    fields: list[Field]
+    hidden: bool = False
+
+
+@dataclass
+class Scope:
+    """The names one query sees.
+
+    Attributes:
+        relations: Of FROM so far.
+        merged: Columns that a JOIN … USING made one of two.
+        variables: Of lambdas.
+        parent: Of the query around.
+        ctes: The names of WITH.
+        windows: The names of WINDOW.
+    """
+
+    relations: list[Relation] = field(default_factory=list)
+    merged: dict[str, Type] = field(default_factory=dict)
+    variables: dict[str, Term] = field(default_factory=dict)
+    parent: Scope | None = None
+    ctes: dict[str, list[Field]] = field(default_factory=dict)
+    windows: dict[str, exp.Expression] = field(default_factory=dict)
+
+    def window(self, name: str, place: str) -> exp.Expression:
+        """Find a name of the WINDOW clause.
+
+        Raises:
+            QueryError: There is none.
+        """
+        if name not in self.windows:
+            raise QueryError(
+                "INVALID_WINDOW_REFERENCE", f"{place}Cannot resolve WINDOW name {name}"
+            )
+        return self.windows[name]
+
+    def cte(self, name: str) -> list[Field] | None:
+        """Find a name of WITH, here or around."""
+        if name in self.ctes:
+            return self.ctes[name]
+        return self.parent.cte(name) if self.parent else None
+
+    def outer(self) -> Scope:
+        """Give the scope of a subquery in FROM: it sees WITH, not the relations beside it."""
+        around = self.parent
+        return Scope(parent=around, ctes=self.ctes)
+
+    def variable(self, name: str) -> Term | None:
+        """Find a lambda's variable, here or around."""
+        if name in self.variables:
+            return self.variables[name]
+        return self.parent.variable(name) if self.parent else None
+
+    def column(self, name: str, table: str | None, place: str) -> Term | None:
+        """Find a column, here or around; None where there is none.
+
+        Raises:
+            QueryError: AMBIGUOUS_NAME.
+        """
+        if table is None and name in self.merged:
+            return Term(exp.column(exp.to_identifier(name, quoted=True)), self.merged[name])
+        found = [
+            (relation, column)
+            for relation in self.relations
+            if table in (None, relation.alias)
+            for column in relation.fields
+            if column.name == name
+        ]
+        if not found:
+            found = [
+                (relation, Field(name, HIDDEN_COLUMNS[name]))
+                for relation in self.relations
+                if relation.hidden and name in HIDDEN_COLUMNS and table in (None, relation.alias)
+            ]
+        if len(found) > 1:
+            raise QueryError("AMBIGUOUS_NAME", f"{place}Column '{name}' is ambiguous")
+        if found:
+            relation, column = found[0]
+            return Term(column_node(name, relation.alias), column.type)
+        return self.parent.column(name, table, place) if self.parent else None
+
+    def has_relation(self, name: str) -> bool:
+        """Say whether a relation of that name is seen."""
+        return any(found.alias == name for found in self.relations) or (
+            self.parent is not None and self.parent.has_relation(name)
+        )
+
+
+def column_node(name: str, table: str) -> exp.Column:
+    """Make DuckDB's reference to a column."""
+    return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True))
+
+
+def place_of(node: exp.Expression) -> str:
+    """Say where in the text a node stands, as Athena does: `line 1:8: `."""
+    for found in (node, *node.find_all(exp.Identifier)):
+        if "line" in found.meta:
+            start = found.meta["col"] - (found.meta.get("end", 0) - found.meta.get("start", 0))
+            return f"line {found.meta['line']}:{max(start, 1)}: "
+    return ""
