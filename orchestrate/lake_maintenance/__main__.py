@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orchestrate.lake_maintenance.athena import Athena
-from orchestrate.lake_maintenance.glue import iceberg_tables
+from orchestrate.lake_maintenance.glue import IcebergTable, iceberg_tables
 from orchestrate.lake_maintenance.settings import Settings, SettingsError
 from orchestrate.lake_maintenance.upkeep import Outcome, maintain
 
@@ -24,7 +26,7 @@ def main() -> int:
         glue = boto3.client("glue", **settings.client_arguments)
         client = boto3.client("athena", **settings.client_arguments)
         athena = Athena(client, settings.work_group, settings.output_location)
-        tables = [each for name in settings.databases for each in iceberg_tables(glue, name)]
+        tables = _tables(glue, settings.databases)
     except (SettingsError, BotoCoreError, ClientError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -37,6 +39,17 @@ def main() -> int:
         report = {"finished_at": datetime.now(tz=UTC).isoformat(), "tables": outcomes}
         settings.report.write_text(json.dumps(report, default=asdict, indent=2) + "\n")
     return 1 if any(each.error for each in outcomes) else 0
+
+
+def _tables(glue: Any, databases: Iterable[str]) -> list[IcebergTable]:  # noqa: ANN401
+    tables = []
+    for name in databases:
+        try:
+            tables += iceberg_tables(glue, name)
+        except glue.exceptions.EntityNotFoundException:
+            # dbt makes its databases with its first run.
+            print(f"{name}: there is no such database yet")
+    return tables
 
 
 def in_words(outcome: Outcome) -> str:
