@@ -211,6 +211,7 @@ def _csv(
         f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
         f"auto_detect = false, delim = {literal(separator)}, quote = {literal(quote)}, "
         f"escape = {literal(escape)}, nullstr = {literal(null_text)}, null_padding = true, "
+        "parallel = false, "
         "strict_mode = false, hive_partitioning = false, filename = true)"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import duckdb
 from pyiceberg.table import Table
 
 from orchestrate.local_athena.duck import CATALOG, quoted
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrate.local_athena.statements.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
+_ATTEMPTS = 5
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 
 
@@ -74,10 +76,17 @@ def _into_iceberg(
         "ICEBERG_TOO_MANY_OPEN_PARTITIONS",
     )
     listed = ", ".join(map(quoted, columns))
-    (result,) = session.cursor.transaction(
-        [f"insert into {quoted(CATALOG, name.database, name.name)} ({listed}) {rows}"]
-    )
-    return int(result.column(0)[0].as_py())
+    statement = f"insert into {quoted(CATALOG, name.database, name.name)} ({listed}) {rows}"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            (result,) = session.cursor.transaction([statement])
+        except duckdb.TransactionException as error:
+            # Somebody else committed meanwhile, and this statement has had no effect.
+            if "Conflict_409" not in str(error) or attempt == _ATTEMPTS:
+                raise
+        else:
+            return int(result.column(0)[0].as_py())
+    raise AssertionError
 
 
 def _into_hive(
