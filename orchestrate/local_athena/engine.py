@@ -51,13 +51,10 @@ class DuckEngine:
             QueryError: It is wrong, refused or was stopped.
         """
         try:
-            cursor = self._duck.cursor(cancellation)
-            try:
+            with self._duck.cursor(cancellation, request.bytes_limit) as cursor:
                 session = Session(request, self._metastore, cursor, cancellation)
                 result = statements.run(session)
                 return replace(result, scanned_bytes=cursor.scanned_bytes)
-            finally:
-                cursor.close()
         except duckdb.Error as error:
             raise query_errors.of_duckdb(error, stopped=cancellation.is_asked) from error
         except EntityNotFound as error:

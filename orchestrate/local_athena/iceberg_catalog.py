@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from orchestrate.local_stack.settings import LakeSettings
+
+
+_DELETING = 8
 
 
 class IcebergCatalog:
@@ -117,5 +121,13 @@ class IcebergCatalog:
             self._delete_below(location)
 
     def _delete_below(self, location: str) -> None:
+        from pyarrow.fs import FileSelector, FileType
+
         parts = urlsplit(location)
-        self.files().delete_dir_contents(parts.netloc + parts.path, missing_dir_ok=True)
+        files = self.files()
+        # Not by directory: that would ask for the directory itself, which SeaweedFS refuses.
+        below = FileSelector(parts.netloc + parts.path, allow_not_found=True, recursive=True)
+        found = files.get_file_info(below)
+        with ThreadPoolExecutor(_DELETING) as pool:
+            paths = (each.path for each in found if each.type == FileType.File)
+            list(pool.map(files.delete_file, paths))

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import duckdb
 from pyiceberg.table import Table
 
 from orchestrate.local_athena.duck import CATALOG, quoted
 from orchestrate.local_athena.metastore import HiveTable
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.names import TableName
+from orchestrate.local_athena.partitioning import of_spec
 from orchestrate.local_athena.relations import columns_of
 from orchestrate.local_athena.statements import hive_writes
 from orchestrate.local_athena.statements.iceberg_writes import cast_columns, staged
-from orchestrate.local_athena.statements.partitioning import of_spec
 from orchestrate.local_athena.statements.query import compiled
 from orchestrate.local_athena.translate import parse
 from orchestrate.local_athena.types import can_coerce, duckdb_from_athena
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
+_ATTEMPTS = 5
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 
 
@@ -74,10 +76,17 @@ def _into_iceberg(
         "ICEBERG_TOO_MANY_OPEN_PARTITIONS",
     )
     listed = ", ".join(map(quoted, columns))
-    (result,) = session.cursor.transaction(
-        [f"insert into {quoted(CATALOG, name.database, name.name)} ({listed}) {rows}"]
-    )
-    return int(result.column(0)[0].as_py())
+    statement = f"insert into {quoted(CATALOG, name.database, name.name)} ({listed}) {rows}"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            (count,) = session.cursor.transaction([statement])
+        except duckdb.TransactionException as error:
+            # Somebody else committed meanwhile, and this statement has had no effect.
+            if "Conflict_409" not in str(error) or attempt == _ATTEMPTS:
+                raise
+        else:
+            return count
+    raise AssertionError
 
 
 def _into_hive(

@@ -8,44 +8,43 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.expressions.parser import parse as parse_filter
 from pyiceberg.table import Table
-from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.translate import parse
+from orchestrate.local_athena.upkeep import optimize as optimizing
+from orchestrate.local_athena.upkeep import vacuum as vacuuming
+from orchestrate.local_athena.upkeep.where import partition_condition
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.names import TableName
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 
 def optimize(session: Session, reader: Reader) -> QueryResult:
     """OPTIMIZE t REWRITE DATA USING BIN_PACK [WHERE …]: few large files of many small ones."""
-    from orchestrate.local_athena import upkeep
-
     reader.expect("OPTIMIZE")
     name = session.name(reader.names())
     reader.expect("REWRITE", "DATA", "USING", "BIN_PACK")
-    where: BooleanExpression = AlwaysTrue()
+    table = _iceberg(session, name)
+    where = None
     if reader.accept("WHERE"):
-        where = _filter(reader.rest())
+        query = parse(f"select 1 where {reader.rest()}")
+        where = partition_condition(query.args["where"].this, table)
     reader.end()
-    upkeep.optimize(_iceberg(session, name), where, session.cancellation)
-    return QueryResult(StatementKind.DDL, "OPTIMIZE")
+    done = optimizing.optimize(table, session.cancellation, where)
+    session.cursor.add_scanned(done.rewritten_bytes)
+    return QueryResult(StatementKind.DML, "OPTIMIZE")
 
 
 def vacuum(session: Session, reader: Reader) -> QueryResult:
     """VACUUM t: forget old snapshots, and delete what no snapshot needs."""
-    from orchestrate.local_athena import upkeep
-
     reader.expect("VACUUM")
     name = session.name(reader.names())
     reader.end()
-    upkeep.vacuum(_iceberg(session, name), datetime.now(UTC))
-    return QueryResult(StatementKind.DDL, "VACUUM")
+    vacuuming.vacuum(_iceberg(session, name), datetime.now(UTC), session.cancellation)
+    return QueryResult(StatementKind.DML, "VACUUM")
 
 
 def _iceberg(session: Session, name: TableName) -> Table:
@@ -54,21 +53,3 @@ def _iceberg(session: Session, name: TableName) -> Table:
     if not isinstance(table, Table):
         raise QueryError("NOT_SUPPORTED", f"{name} is no Iceberg table")
     return table
-
-
-def _filter(text: str) -> BooleanExpression:
-    """A condition on columns, as pyiceberg has it."""
-    tree = parse(f"select 1 where {text}").args["where"].this
-    for cast in list(tree.find_all(exp.Cast)):
-        if isinstance(cast.this, exp.Literal):  # DATE '…', whose type the column tells
-            literal = cast.this
-            if cast.to.is_type("timestamp", "timestamptz"):
-                literal = exp.Literal.string(literal.name.replace(" ", "T"))
-            cast.replace(literal)
-    try:
-        return parse_filter(tree.sql())
-    except Exception as error:
-        raise QueryError(
-            "NOT_SUPPORTED",
-            f"the condition {text!r}: compare columns with constants, joined by AND and OR",
-        ) from error

@@ -84,6 +84,8 @@ def text_of(term: Term) -> exp.Expression | None:
     source = term.type
     if source.is_text:
         return term.node
+    if source.name == "decimal" and source.params[0] == source.params[1]:  # `.05` to DuckDB
+        return duck("regexp_replace(CAST(_1 AS VARCHAR), '^(-?)[.]', '\\10.')", term)
     if source.is_integer or source.name in ("boolean", "decimal", "uuid", "date"):
         return duck("CAST(_1 AS VARCHAR)", term)
     if source.name in ("double", "real"):

@@ -288,6 +288,14 @@ def _trim(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return call(side, [binder.term(arg, scope) for arg in args], place_of(node))
 
 
+def _normalize(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+    """DuckDB knows the form NFC alone."""
+    form = node.args.get("form")
+    if form and form.name.upper() != "NFC":
+        raise not_supported(f"{place_of(node)}normalize to {form.name}", "use NFC")
+    return call("normalize", [binder.term(node.this, scope)], place_of(node))
+
+
 def _now(name: str) -> Rule:
     def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
         precision = node.args.get("this")
@@ -361,6 +369,7 @@ _RULES: dict[type[exp.Expression], Rule] = {
     exp.StrPosition: _special("strpos", "this", "substr"),
     exp.Substring: _special("substr", "this", "start", "length"),
     exp.Extract: _extract,
+    exp.Normalize: _normalize,
     exp.Trim: _trim,
     exp.CurrentDate: _now("current_date"),
     exp.CurrentTimestamp: _now("current_timestamp"),

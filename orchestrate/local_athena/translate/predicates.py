@@ -25,8 +25,9 @@ _QUANTIFIED = (exp.Any, exp.All)
 
 def _compared(sign: str) -> Callable[[Binder, exp.Expression, Scope], Term]:
     def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
-        if isinstance(node.expression, _QUANTIFIED):
-            return _quantified(binder, sign, node, scope)
+        quantified = _quantifier(node.expression)
+        if quantified is not None:
+            return _quantified(binder, sign, node, quantified, scope)
         if isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple):
             return _rows(binder, sign, node, scope)
         left, right = binder.term(node.this, scope), binder.term(node.expression, scope)
@@ -45,22 +46,37 @@ def _rows(binder: Binder, sign: str, node: exp.Expression, scope: Scope) -> Term
     return Term(exp.Not(this=whole) if sign == "<>" else whole, BOOLEAN)
 
 
-def _quantified(binder: Binder, sign: str, node: exp.Expression, scope: Scope) -> Term:
+def _quantifier(node: exp.Expression) -> exp.Expression | None:
+    """Give `ANY (query)` or `ALL (query)`, which is read as a call before VALUES."""
+    if isinstance(node, _QUANTIFIED):
+        return node
+    if isinstance(node, exp.Anonymous) and len(node.expressions) == 1:
+        kind = {"all": exp.All, "any": exp.Any, "some": exp.Any}.get(node.name.lower())
+        inner = node.expressions[0]
+        if kind is not None and isinstance(inner, exp.Values | exp.Query):
+            return kind(this=inner)
+    return None
+
+
+def _quantified(
+    binder: Binder, sign: str, node: exp.Expression, quantified: exp.Expression, scope: Scope
+) -> Term:
     """`x = ANY (query)`, `x > ALL (query)`."""
-    inner = node.expression.this
+    inner = quantified.this
     query = inner.this if isinstance(inner, exp.Subquery) else inner
-    if not isinstance(query, exp.Query):
+    if not isinstance(query, exp.Query | exp.Values):
         raise not_supported(f"{place_of(node)}ANY or ALL of a list", "use IN or a query")
     left = binder.term(node.this, scope)
     bound, fields = binder.subquery(query, scope)
-    if len(fields) != 1 or fields[0].type != left.type:
+    joined = common_type(left.type, fields[0].type) if len(fields) == 1 else None
+    is_fit = joined is not None and not joined.items
+    if not is_fit or not (fields[0].type == joined or fields[0].type.is_text):
         raise mismatch(
             f"{place_of(node)}the query gives {', '.join(str(f.type) for f in fields)}, the value is "
             f"{left.type}; cast one of them"
         )
-    quantifier = "ANY" if isinstance(node.expression, exp.Any) else "ALL"
-    kind = exp.Any if quantifier == "ANY" else exp.All
-    made = type(node)(this=left.node, expression=kind(this=exp.Subquery(this=bound)))
+    left = coerce(left, joined) if joined is not None else left
+    made = type(node)(this=left.node, expression=type(quantified)(this=exp.Subquery(this=bound)))
     return Term(made, BOOLEAN)
 
 

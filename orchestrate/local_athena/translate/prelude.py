@@ -307,6 +307,7 @@ SPACES = _SPACES
 
 _OWN = re.compile(r"Could not convert string '([A-Z]+(?:_[A-Z]+)+: .*)' to BOOL", re.DOTALL)
 _KINDS = (
+    ("field value out of range", "INVALID_CAST_ARGUMENT"),
     ("Overflow", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("out of range", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("Could not convert", "INVALID_CAST_ARGUMENT"),

@@ -117,6 +117,7 @@ _SIMPLE = {
     "int": INTEGER, "integer": INTEGER, "bigint": BIGINT, "float": REAL, "real": REAL,
     "double": DOUBLE, "string": VARCHAR, "varchar": VARCHAR, "varbinary": VARBINARY,
     "binary": VARBINARY, "json": JSON, "date": DATE, "uuid": UUID, "unknown": UNKNOWN,
+    "interval day to second": DAY_INTERVAL, "interval year to month": MONTH_INTERVAL,
 }  # fmt: skip
 
 

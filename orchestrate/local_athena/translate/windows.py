@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 WINDOW_ONLY = frozenset(
     "row_number rank dense_rank percent_rank cume_dist ntile first_value last_value nth_value lag lead".split()
 )
-# Whose answer depends on the order the rows come in.
-_ORDERED = frozenset("array_agg listagg".split())
+_IGNORING: dict[str, type[exp.Expression]] = {
+    "first_value": exp.FirstValue,
+    "last_value": exp.LastValue,
+    "nth_value": exp.NthValue,
+    "lag": exp.Lag,
+    "lead": exp.Lead,
+}
 
 
 def applied(
@@ -91,9 +96,7 @@ def _finished(binder: Binder, term: Term, scope: Scope, modifiers: Modifiers, pl
         plain.set("this", str(marked.this).removeprefix("agg_"))
         made: exp.Expression = plain
         if modifiers.ignores_nulls:
-            plain.set(
-                "expressions", [exp.IgnoreNulls(this=plain.expressions[0]), *plain.expressions[1:]]
-            )
+            made = _ignoring_nulls(plain, place)
         if modifiers.where is not None:
             condition = binder.condition(modifiers.where, scope, "FILTER")
             made = exp.Filter(this=made, expression=exp.Where(this=condition))
@@ -101,6 +104,17 @@ def _finished(binder: Binder, term: Term, scope: Scope, modifiers: Modifiers, pl
             made = _over(binder, made, modifiers.over, scope)
         marked.replace(made)
     return Term(root.this, term.type)
+
+
+def _ignoring_nulls(call_: exp.Expression, place: str) -> exp.Expression:
+    """Only sqlglot's own classes of these functions keep IGNORE NULLS in DuckDB's text."""
+    name = str(call_.this)
+    if name not in _IGNORING:
+        raise QueryError("SYNTAX_ERROR", f"{place}Cannot specify null treatment clause for {name}")
+    keys = ("this", "offset", "default")
+    return exp.IgnoreNulls(
+        this=_IGNORING[name](**dict(zip(keys, call_.expressions, strict=False)))
+    )
 
 
 def ordered(binder: Binder, key: exp.Expression, scope: Scope) -> exp.Ordered:
