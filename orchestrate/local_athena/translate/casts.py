@@ -37,6 +37,8 @@ from orchestrate.local_athena.translate.types import (
 
 # 2020-01-01 10:00:00 Europe/Paris, … +01:00, … UTC
 _ZONED = re.compile(r"^\s*\S+(?:\s+[\d:.]+)?\s*(?P<zone>[A-Za-z][\w/+:-]*|[+-]\d\d:?\d\d)\s*$")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.(\d{1,6}))?")
 
 
 def cast(term: Term, target: Type, place: str = "") -> Term:
@@ -174,6 +176,8 @@ def _to_double(term: Term, target: Type) -> Term | None:
 
 
 def _to_date(term: Term, target: Type) -> Term | None:
+    if isinstance(term.value, str) and _DATE.fullmatch(term.value):
+        return Term(duck("CAST(_1 AS DATE)", term), target)  # plain, so that partitions are pruned
     if term.type.is_text:
         return Term(duck("trino_date(_1)", term), target)
     if term.type.is_temporal:
@@ -187,10 +191,18 @@ def rounded(node: exp.Expression, given: int, wanted: int) -> exp.Expression:
     return duck(f"trino_round_timestamp(_1, {wanted})", node) if wanted < given else node
 
 
+def _timestamp_node(node: exp.Expression, value: object, digits: int) -> exp.Expression:
+    """Read a TIMESTAMP; a full literal becomes a plain one, so that partitions are pruned."""
+    found = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if found and len(found[1] or "") <= digits:
+        return duck("CAST(_1 AS TIMESTAMP)", node)
+    return rounded(duck("trino_timestamp(_1)", node), 6, digits)
+
+
 def _to_timestamp(term: Term, target: Type) -> Term | None:
     digits = target.params[0]
     if term.type.is_text:
-        return Term(rounded(duck("trino_timestamp(_1)", term), 6, digits), target)
+        return Term(_timestamp_node(term.node, term.value, digits), target)
     if term.type == DATE:
         return Term(duck("CAST(_1 AS TIMESTAMP)", term), target)
     if term.type.is_temporal:
@@ -226,8 +238,7 @@ def _text_to_zoned(term: Term, target: Type) -> Term:
     found = _ZONED.match(term.value)
     zone = found["zone"] if found else "UTC"
     local = term.value[: found.start("zone")].strip() if found else term.value
-    node = duck("trino_timestamp(_1)", exp.Literal.string(local))
-    node = rounded(node, 6, target.params[0])
+    node = _timestamp_node(exp.Literal.string(local), local, target.params[0])
     zone = normal_zone(zone)
     return Term(
         duck("timezone(_2, _1)", node, exp.Literal.string(zone)), replace(target, zone=zone)

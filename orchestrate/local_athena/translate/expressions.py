@@ -104,12 +104,10 @@ def _column(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
 
 
 def _resolved(names: list[str], scope: Scope, place: str) -> Term:
-    found = scope.variable(names[0])
-    rest = names[1:]
-    if found is None and len(names) > 1 and scope.has_relation(names[0]):
-        found, rest = scope.column(names[1], names[0], place), names[2:]
-    if found is None and len(names) > 2 and scope.has_relation(names[1]):
-        found, rest = scope.column(names[2], names[1], place), names[3:]
+    found, rest = scope.variable(names[0]), names[1:]
+    for at in range(len(names) - 1):  # catalog and database may stand before the table
+        if found is None and scope.has_relation(names[at]):
+            found, rest = scope.column(names[at + 1], names[at], place), names[at + 2 :]
     if found is None:
         found, rest = scope.column(names[0], None, place), names[1:]
     if found is None:

@@ -102,6 +102,8 @@ def _not(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
 
 def _between(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     value = binder.term(node.this, scope)
+    if node.args.get("symmetric"):
+        raise QueryError("SYNTAX_ERROR", f"{place_of(node)}BETWEEN SYMMETRIC is not Trino's")
     low, high = binder.term(node.args["low"], scope), binder.term(node.args["high"], scope)
     a, b = compare(">=", value, low, place_of(node)), compare("<=", value, high, place_of(node))
     return Term(duck("(_1) AND (_2)", a, b), BOOLEAN)
@@ -111,6 +113,8 @@ def _in(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     query = node.args.get("query")
     if query is not None:
         return _in_query(binder, node, query, scope)
+    if node.args.get("unnest") or node.args.get("field"):
+        raise QueryError("SYNTAX_ERROR", f"{place_of(node)}IN takes a list or a query")
     if isinstance(node.this, exp.Tuple):
         tests = [
             _rows(binder, "=", exp.EQ(this=node.this, expression=item), scope).node

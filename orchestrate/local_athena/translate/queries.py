@@ -8,7 +8,7 @@ from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.coercion import coerce
 from orchestrate.local_athena.translate.expressions import Binder
 from orchestrate.local_athena.translate.relations import RelationBinder, quoted, renamed
-from orchestrate.local_athena.translate.scope import Field, Scope, column_node, place_of
+from orchestrate.local_athena.translate.scope import Field, Scope, column_node, held, place_of
 from orchestrate.local_athena.translate.terms import Term, mismatch, not_supported
 from orchestrate.local_athena.translate.types import common_type
 from orchestrate.local_athena.translate.windows import order_key
@@ -69,10 +69,10 @@ class QueryBinder(RelationBinder, Binder):
             if not isinstance(cte, exp.CTE):
                 raise not_supported("inline functions in WITH", "write their expression")
             query, fields = self.subquery(cte.this, scope)
-            fields = renamed(fields, cte.args["alias"].columns, place_of(cte))
+            fields = held(renamed(fields, cte.args["alias"].columns, place_of(cte)))
             name = cte.alias.lower()
             scope.ctes[name] = fields
-            alias = exp.TableAlias(this=quoted(name), columns=_names(fields))
+            alias = exp.TableAlias(this=quoted(name), columns=[quoted(f.held_as) for f in fields])
             made.append(exp.CTE(this=query, alias=alias))
         return exp.With(expressions=made)
 
@@ -104,6 +104,10 @@ class QueryBinder(RelationBinder, Binder):
         return made, fields
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> tuple[exp.Query, list[Field]]:
+        if any(node.args.get(key) for key in ("by_name", "side", "kind", "on")):
+            raise QueryError(
+                "SYNTAX_ERROR", f"{place_of(node)}set operations BY NAME are not Trino's"
+            )
         left, ours = self.subquery(node.this, scope)
         right, theirs = self.subquery(node.expression, scope)
         name = type(node).__name__.upper()
@@ -310,7 +314,3 @@ def _own_name(node: exp.Expression) -> str | None:
     if isinstance(node, exp.Column | exp.Dot):
         return (node.name if isinstance(node, exp.Column) else node.expression.name).lower()
     return None
-
-
-def _names(fields: list[Field]) -> list[exp.Identifier]:
-    return [quoted(field.name or f"_col{at}") for at, field in enumerate(fields)]

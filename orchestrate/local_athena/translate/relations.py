@@ -18,6 +18,7 @@ from orchestrate.local_athena.translate.scope import (
     Relation,
     Scope,
     column_node,
+    held,
     place_of,
 )
 from orchestrate.local_athena.translate.terms import Term, duck, mismatch, not_supported
@@ -82,8 +83,6 @@ class RelationBinder(Binder):
                     "join with ON and a cast",
                 )
             scope.merged[name] = theirs[0].type
-        for relation in scope.relations:
-            relation.fields = [Field(f.name, f.type) for f in relation.fields]
         made.set("using", [quoted(column.name.lower()) for column in join.args["using"]])
 
     def _source(self, node: exp.Expression, scope: Scope) -> exp.Expression:
@@ -112,15 +111,10 @@ class RelationBinder(Binder):
     def _aliased(self, node: exp.Expression, fields: list[Field], scope: Scope) -> exp.TableAlias:
         alias = node.args.get("alias")
         columns = alias.columns if alias is not None else []
-        fields = renamed(fields, columns, place_of(node))
+        fields = held(renamed(fields, columns, place_of(node)))
         name = node.alias.lower() if node.alias else self.fresh("source")
         scope.relations.append(Relation(name, fields))
-        names = [quoted(f.name or f"_col{at}") for at, f in enumerate(fields)]
-        if len({n.name for n in names}) < len(
-            names
-        ):  # two columns of one name: neither is asked for
-            names = []
-        return exp.TableAlias(this=quoted(name), columns=names)
+        return exp.TableAlias(this=quoted(name), columns=[quoted(f.held_as) for f in fields])
 
     def _subquery_source(self, node: exp.Subquery, scope: Scope) -> exp.Expression:
         if isinstance(node.this, exp.Table):  # (a JOIN b ON …)
@@ -141,7 +135,7 @@ class RelationBinder(Binder):
             for column in zip(*rows, strict=True)
         ]
         made = [
-            exp.Tuple(expressions=[typed(column[at]) for column in columns])
+            exp.Tuple(expressions=[column[at].node for column in columns])
             for at in range(len(rows))
         ]
         return exp.Values(expressions=made), [Field(None, column[0].type) for column in columns]
@@ -162,10 +156,11 @@ class RelationBinder(Binder):
         if fields is None:
             fields = self.table_fields(node)
         alias = node.args.get("alias")
-        made = exp.Table(this=quoted(name), version=node.args.get("version"))
+        made = exp.Table(this=quoted(name), version=_copied(node.args.get("version")))
         if not is_cte and node.args.get("db"):
             made.set("db", quoted(node.text("db").lower()))
         fields = renamed(fields, alias.columns if alias is not None else [], place_of(node))
+        fields = fields if is_cte and not (alias is not None and alias.columns) else held(fields)
         called = node.alias.lower() or name
         scope.relations.append(Relation(called, fields, hidden=not is_cte))
         columns = (
@@ -220,6 +215,11 @@ class RelationBinder(Binder):
     def star(self, node: exp.Expression, scope: Scope) -> Iterator[tuple[str | None, Term]]:
         """Give the columns `*` or `t.*` stands for."""
         table = node.args["table"].name.lower() if isinstance(node, exp.Column) else None
+        star = node.this if isinstance(node, exp.Column) else node
+        if any(star.args.values()):
+            raise QueryError(
+                "SYNTAX_ERROR", f"{place_of(node)}{star.sql()}: Trino knows a plain * only"
+            )
         if not scope.relations:
             raise QueryError(
                 "SYNTAX_ERROR",
@@ -234,16 +234,15 @@ class RelationBinder(Binder):
                 yield name, Term(exp.column(quoted(name)), type_)
         for relation in scope.relations:
             if table in (None, relation.alias):
-                for at, field in enumerate(relation.fields):
+                for field in relation.fields:
                     if field.name in scope.merged:
                         continue
-                    name = field.name or f"_col{at}"
+                    name = field.held_as or field.name or ""
                     yield field.name, Term(column_node(name, relation.alias), field.type)
 
 
-def typed(term: Term) -> exp.Expression:
-    """Give a literal of VALUES its DuckDB type, which VALUES would widen otherwise."""
-    return term.node
+def _copied(node: exp.Expression | None) -> exp.Expression | None:
+    return node.copy() if node is not None else None
 
 
 def _first_list(term: Term) -> exp.Expression:

@@ -32,7 +32,9 @@ def shown(query: exp.Query, fields: list[Field]) -> exp.Query:
     for field in fields:
         for inner in _inside(field.type):
             if inner is not field.type and _is_text(inner):
-                raise not_supported(f"a result of {field.type}", "take its parts apart, or convert to UTC")
+                raise not_supported(
+                    f"a result of {field.type}", "take its parts apart, or convert to UTC"
+                )
     if not any(_is_text(field.type) for field in fields):
         return query
     names = [field.name or f"_col{at}" for at, field in enumerate(fields)]

@@ -17,10 +17,17 @@ HIDDEN_COLUMNS = {"$path": VARCHAR}
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a relation; a query's column may have no name."""
+    """A column of a relation or a result.
+
+    Attributes:
+        name: None for one that has none.
+        type: Trino's.
+        held_as: What DuckDB calls it; two columns of a relation may have one name.
+    """
 
     name: str | None
     type: Type
+    held_as: str = ""
 
 
 @dataclass
@@ -112,7 +119,7 @@ class Scope:
             raise QueryError("AMBIGUOUS_NAME", f"{place}Column '{name}' is ambiguous")
         if found:
             relation, column = found[0]
-            return Term(column_node(name, relation.alias), column.type)
+            return Term(column_node(column.held_as or name, relation.alias), column.type)
         return self.parent.column(name, table, place) if self.parent else None
 
     def has_relation(self, name: str) -> bool:
@@ -120,6 +127,18 @@ class Scope:
         return any(found.alias == name for found in self.relations) or (
             self.parent is not None and self.parent.has_relation(name)
         )
+
+
+def held(fields: list[Field]) -> list[Field]:
+    """Give each column a name of its own for DuckDB."""
+    made: list[Field] = []
+    taken: set[str] = set()
+    for at, field in enumerate(fields):
+        name = field.name or f"_col{at}"
+        name = name if name not in taken else f"{name}:{at}"
+        taken.add(name)
+        made.append(Field(field.name, field.type, name))
+    return made
 
 
 def column_node(name: str, table: str) -> exp.Column:

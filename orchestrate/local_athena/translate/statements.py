@@ -19,6 +19,7 @@ def bind(binder: QueryBinder, tree: exp.Expression) -> tuple[exp.Expression, lis
     Raises:
         QueryError: It is wrong, or the local Athena cannot answer it as Athena does.
     """
+    tree = tree.copy()
     if isinstance(tree, exp.Query | exp.Values):
         return binder.subquery(tree, Scope())
     if isinstance(tree, exp.Insert):
@@ -30,10 +31,9 @@ def bind(binder: QueryBinder, tree: exp.Expression) -> tuple[exp.Expression, lis
     if isinstance(tree, exp.Merge):
         return _merge(binder, tree), []
     if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query):
-        made = tree.copy()
         query, fields = binder.subquery(tree.expression, Scope())
-        made.set("expression", query)
-        return made, fields
+        tree.set("expression", query)
+        return tree, fields
     raise not_supported(f"{place_of(tree)}{tree.sql('trino')[:60]}", "it is no query")
 
 

@@ -112,9 +112,7 @@ def _ignoring_nulls(call_: exp.Expression, place: str) -> exp.Expression:
     if name not in _IGNORING:
         raise QueryError("SYNTAX_ERROR", f"{place}Cannot specify null treatment clause for {name}")
     keys = ("this", "offset", "default")
-    return exp.IgnoreNulls(
-        this=_IGNORING[name](**dict(zip(keys, call_.expressions, strict=False)))
-    )
+    return exp.IgnoreNulls(this=_IGNORING[name](**dict(zip(keys, call_.expressions, strict=False))))
 
 
 def ordered(binder: Binder, key: exp.Expression, scope: Scope) -> exp.Ordered:
