@@ -64,9 +64,9 @@ def test_merge_as_dbt_sends_it(connection):
     run(connection, "INSERT INTO s.u (id, name) VALUES (2, 'B'), (3, 'C')")
     run(
         connection,
-        "merge into s.t as target using s.u as src on (target.id = src.id) when matched and src.name"
-        ' <> target.name then update set "name" = src."name" when not matched then insert ("id", '
-        '"name") values (src."id", src."name")',
+        """merge into s.t as target using s.u as src on (target.id = src.id)
+        when matched and src.name <> target.name then update set "name" = src."name"
+        when not matched then insert ("id", "name") values (src."id", src."name")""",
     )
     rows = connection.execute("select id, name from s.t order by id").fetchall()
     assert rows == [(1, "a"), (2, "B"), (3, "C")]

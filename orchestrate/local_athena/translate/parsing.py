@@ -7,7 +7,7 @@ import re
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.dialect import AthenaSql, tokenize
@@ -24,7 +24,7 @@ _FOREIGN = (TokenType.DCOLON, TokenType.NULLSAFE_EQ, TokenType.ILIKE, TokenType.
 _DDL = (exp.Create, exp.Alter, exp.Drop, exp.Describe)
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """Read one statement.
 
     Function calls stay `exp.Anonymous` with Trino's names; table references, `FOR TIMESTAMP AS OF`
@@ -68,8 +68,8 @@ def _syntax_error(error: ParseError | TokenError) -> QueryError:
         near = f" near '{first['highlight']}'" if first.get("highlight") else ""
         place = f"line {first.get('line') or 1}:{first.get('col') or 1}"
         return QueryError("SYNTAX_ERROR", f"{place}: {first.get('description', error)}{near}")
-    place = re.search(r"[Ll]ine (\d+),? [Cc]ol(?:umn)?:? (\d+)", str(error))
-    line, column = place.groups() if place else ("1", "1")
+    found = re.search(r"[Ll]ine (\d+),? [Cc]ol(?:umn)?:? (\d+)", str(error))
+    line, column = found.groups() if found else ("1", "1")
     return QueryError("SYNTAX_ERROR", f"line {line}:{column}: {str(error).splitlines()[0]}")
 
 
@@ -84,7 +84,7 @@ def _refuse_foreign(sql: str) -> None:
             )
 
 
-def _refuse_reserved(statement: exp.Expression) -> None:
+def _refuse_reserved(statement: exp.Expr) -> None:
     """Refuse reserved words as names, which sqlglot takes where Athena does not."""
     is_hive = isinstance(statement, _DDL) and statement.find(exp.Query) is None
     reserved = DDL_RESERVED if is_hive else SELECT_RESERVED

@@ -35,7 +35,7 @@ class QueryBinder(RelationBinder, Binder):
     https://trino.io/docs/current/sql/select.html
     """
 
-    def subquery(self, node: exp.Expression, scope: Scope) -> tuple[exp.Query, list[Field]]:
+    def subquery(self, node: exp.Expr, scope: Scope) -> tuple[exp.Query, list[Field]]:
         """Bind a query that sees the names of `scope`; gives its columns too."""
         scope = Scope(parent=scope)
         with_ = self._with(node, scope)
@@ -56,7 +56,7 @@ class QueryBinder(RelationBinder, Binder):
             made.set("with_", with_)
         return made, fields
 
-    def _with(self, node: exp.Expression, scope: Scope) -> exp.With | None:
+    def _with(self, node: exp.Expr, scope: Scope) -> exp.With | None:
         clause = node.args.get("with_")
         if clause is None:
             return None
@@ -174,10 +174,8 @@ class QueryBinder(RelationBinder, Binder):
         self._tail(node, made, fields, scope, items)
         return made, fields
 
-    def _projections(
-        self, node: exp.Select, scope: Scope
-    ) -> tuple[list[exp.Expression], list[Field]]:
-        items: list[exp.Expression] = []
+    def _projections(self, node: exp.Select, scope: Scope) -> tuple[list[exp.Expr], list[Field]]:
+        items: list[exp.Expr] = []
         fields: list[Field] = []
         for item in node.expressions:
             if isinstance(item, exp.Star) or (
@@ -212,7 +210,7 @@ class QueryBinder(RelationBinder, Binder):
                 )
         return made
 
-    def _group_key(self, key: exp.Expression, scope: Scope, width: int) -> exp.Expression:
+    def _group_key(self, key: exp.Expr, scope: Scope, width: int) -> exp.Expr:
         if isinstance(key, exp.Tuple | exp.GroupingSets | exp.Cube | exp.Rollup):
             return type(key)(
                 expressions=[self._group_key(k, scope, width) for k in key.expressions]
@@ -230,11 +228,11 @@ class QueryBinder(RelationBinder, Binder):
 
     def _tail(
         self,
-        node: exp.Expression,
+        node: exp.Expr,
         made: exp.Query,
         fields: list[Field],
         scope: Scope,
-        items: list[exp.Expression] | None,
+        items: list[exp.Expr] | None,
     ) -> None:
         """Add ORDER BY, OFFSET and LIMIT."""
         order = node.args.get("order")
@@ -259,7 +257,7 @@ class QueryBinder(RelationBinder, Binder):
         if offset is not None:
             made.set("offset", exp.Offset(expression=self._count(offset.expression, scope)))
 
-    def _count(self, node: exp.Expression, scope: Scope) -> exp.Expression:
+    def _count(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         if not (isinstance(node, exp.Literal) and node.name.isdigit()):
             raise QueryError(
                 "SYNTAX_ERROR", f"{place_of(node)}expected a whole number, got {node.sql('trino')}"
@@ -268,10 +266,10 @@ class QueryBinder(RelationBinder, Binder):
 
     def _order_key(
         self,
-        key: exp.Expression,
+        key: exp.Expr,
         fields: list[Field],
         scope: Scope,
-        items: list[exp.Expression] | None,
+        items: list[exp.Expr] | None,
     ) -> exp.Ordered:
         """A key is a position, a name of the output, or an expression over the input."""
         inner = key.this
@@ -309,7 +307,7 @@ class QueryBinder(RelationBinder, Binder):
         return order_key(self.term(inner, inner_scope).node, key, is_down)
 
 
-def _own_name(node: exp.Expression) -> str | None:
+def _own_name(node: exp.Expr) -> str | None:
     """Give the name a column has without AS: its own, or the field's."""
     if isinstance(node, exp.Column | exp.Dot):
         return (node.name if isinstance(node, exp.Column) else node.expression.name).lower()

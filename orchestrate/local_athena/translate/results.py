@@ -40,7 +40,7 @@ def shown(query: exp.Query, fields: list[Field]) -> exp.Query:
     names = [field.name or f"_col{at}" for at, field in enumerate(fields)]
     items = []
     for at, field in enumerate(fields):
-        node: exp.Expression = column_node(f"c{at}", "trino_result")
+        node: exp.Expr = column_node(f"c{at}", "trino_result")
         if _is_text(field.type):
             node = text_of(Term(node, field.type)) or node
         items.append(exp.alias_(node, names[at], quoted=True))

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.terms import Term
-from orchestrate.local_athena.translate.types import Type, VARCHAR
+from orchestrate.local_athena.translate.types import VARCHAR, Type
 
 # Of each row of a table; only asked for by name.
 # https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-metadata.html
@@ -63,9 +63,9 @@ class Scope:
     variables: dict[str, Term] = field(default_factory=dict)
     parent: Scope | None = None
     ctes: dict[str, list[Field]] = field(default_factory=dict)
-    windows: dict[str, exp.Expression] = field(default_factory=dict)
+    windows: dict[str, exp.Expr] = field(default_factory=dict)
 
-    def window(self, name: str, place: str) -> exp.Expression:
+    def window(self, name: str, place: str) -> exp.Expr:
         """Find a name of the WINDOW clause.
 
         Raises:
@@ -133,11 +133,11 @@ def held(fields: list[Field]) -> list[Field]:
     """Give each column a name of its own for DuckDB."""
     made: list[Field] = []
     taken: set[str] = set()
-    for at, field in enumerate(fields):
-        name = field.name or f"_col{at}"
+    for at, given in enumerate(fields):
+        name = given.name or f"_col{at}"
         name = name if name not in taken else f"{name}:{at}"
         taken.add(name)
-        made.append(Field(field.name, field.type, name))
+        made.append(Field(given.name, given.type, name))
     return made
 
 
@@ -146,7 +146,7 @@ def column_node(name: str, table: str) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True))
 
 
-def place_of(node: exp.Expression) -> str:
+def place_of(node: exp.Expr) -> str:
     """Say where in the text a node stands, as Athena does: `line 1:8: `."""
     for found in (node, *node.find_all(exp.Identifier)):
         if "line" in found.meta:
