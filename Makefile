@@ -45,10 +45,12 @@ docs: install ## write the docs site for analysts, one page
 dev: 
 	@$(PYTHON) orchestrate/bootstrap.py dev
 
-test: install dev ## run every test
+# All of them on two cores at once; what is asked for by ARGS, in one process.
+ALL := -n 2 --dist loadgroup --no-loadscope-reorder
+test: install dev ## run every test (ARGS="-k masks": only some)
 	@tests/setup/chromium
 	@tests/setup/postgresql
-	@$(DEV)/pytest $(ARGS)
+	@$(DEV)/pytest $(or $(ARGS),$(ALL))
 
 KILLS ?= 200
 SEED ?= 1

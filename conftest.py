@@ -11,16 +11,36 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadGroupScheduling
 
 from orchestrate.local_stack import postgres, stack
 from orchestrate.local_stack.settings import DEFAULTS, StackSettings
 from tests.servers import Lake, stack_environment
 
 _names = itertools.count(1)
+
+# No test says how long something may take: on a busy machine that says nothing.
+hypothesis.settings.register_profile("any time", deadline=None)
+hypothesis.settings.load_profile("any time")
+
+
+class _ByGroupOrFile(LoadGroupScheduling):
+    """Gives each process whole files, so that what the tests of one share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return super()._split_scope(nodeid).partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupScheduling:
+    """How `pytest -n 2 --dist loadgroup` distributes the tests."""
+    return _ByGroupOrFile(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,13 +76,17 @@ def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSet
 
 
 @pytest.fixture(scope="session")
-def make_database(session_stack: StackSettings) -> Callable[[], str]:
-    """Creates an empty database and returns its URL; its user is a superuser."""
+def make_database(session_stack: StackSettings) -> Callable[..., str]:
+    """Creates a database, empty or a copy of another, and returns its URL; its user may do all."""
 
-    def create() -> str:
+    def create(copied_url: str = "/template1") -> str:
         name = f"test_{next(_names)}"
         with psycopg.connect(session_stack.backend.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(copied_url.rpartition("/")[2])
+                )
+            )
         return session_stack.backend.url.rpartition("/")[0] + "/" + name
 
     return create

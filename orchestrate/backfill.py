@@ -12,16 +12,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-import yaml
-
 from orchestrate import environment
-from orchestrate.environment import PROJECT_ROOT
+from orchestrate.jobs import moves
 from orchestrate.run.cli import run_alone, run_jobs
 
 RUN_KIND = "backfill"
 """At the end of such a run's name, by which dbt knows that its rows are old by intention."""
-
-_JOBS = PROJECT_ROOT / "orchestrate" / "jobs.meltano.yml"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--to", default="", dest="end", help="key to stop before")
     parser.add_argument("--job", default="backend-to-db", help="which moves the stream")
     asked = parser.parse_args(arguments)
-    taps = taps_of_jobs()
+    # A reconcile sends keys, and has no rows to read again.
+    taps = {job: move.tap for job, move in moves().items() if not move.is_reconcile}
     if asked.job not in taps:
         print(f"JOB is {asked.job!r}; give one of {', '.join(taps)}", file=sys.stderr)
         return 1
@@ -44,13 +41,6 @@ def main(arguments: Sequence[str]) -> int:
     setting = {name: value for name, value in wanted.items() if value}
     os.environ[variable(taps[asked.job], "backfill")] = json.dumps(setting)
     return run_alone(lambda settings: run_jobs(settings, [asked.job], RUN_KIND))
-
-
-def taps_of_jobs() -> dict[str, str]:
-    """The tap of each Meltano job that moves rows, by the job's name."""
-    jobs = yaml.safe_load(_JOBS.read_text())["jobs"]
-    first = {job["name"]: job["tasks"][0].split()[0] for job in jobs}
-    return {job: plugin for job, plugin in first.items() if plugin.startswith("tap-")}
 
 
 def variable(plugin: str, setting: str) -> str:

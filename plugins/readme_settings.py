@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from singer_sdk.plugin_base import PluginBase
+
 ROOT = Path(__file__).resolve().parent
 PLUGINS = {
     "tap-postgres": "tap_postgres.tap:TapPostgres",
@@ -31,6 +33,13 @@ _SECTION = re.compile(
 )
 
 
+def plugin_class(plugin: str) -> type[PluginBase]:
+    """Give the class of a plugin, a key of `PLUGINS`."""
+    module, _, name = PLUGINS[plugin].partition(":")
+    found: type[PluginBase] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def settings_of(plugin: str) -> dict[str, Any]:
     """Give a plugin's own settings.
 
@@ -40,8 +49,7 @@ def settings_of(plugin: str) -> dict[str, Any]:
     Returns:
         JSON Schema of the plugin's config, without the settings that the SDK gives every plugin.
     """
-    module, _, name = PLUGINS[plugin].partition(":")
-    schema = getattr(importlib.import_module(module), name).config_jsonschema
+    schema = plugin_class(plugin).config_jsonschema
     properties = {
         setting: described
         for setting, described in schema["properties"].items()

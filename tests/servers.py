@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from orchestrate.local_stack.settings import INTERNAL_PORT_FLAGS, LakeSettings
 
+# Below the range of outgoing connections.
+_PORTS = range(20000, 32000, 20)
+_claims: list[IO[bytes]] = []
+
 
 def free_ports(count: int) -> int:
-    """The first of `count` successive TCP ports that are free on the loopback address."""
-    for first in range(20000 + os.getpid() % 5000, 60000, count):
+    """The first of `count` successive TCP ports, which are this process's own until it ends.
+
+    Whoever asks may start a server there only minutes later, while another process asks too.
+
+    Raises:
+        ValueError: More than there are in a row.
+        RuntimeError: All are taken.
+    """
+    if count > _PORTS.step:
+        raise ValueError(f"{count} ports in a row: at most {_PORTS.step} can be had")
+    claims = Path(tempfile.gettempdir(), f"trackman-elt-test-ports-{os.getuid()}")
+    claims.mkdir(exist_ok=True)
+    for first in _PORTS:
+        claim = (claims / str(first)).open("wb")
         try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for port in range(first, first + count):
                 with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
+                    probe.bind(("", port))
         except OSError:
+            claim.close()
             continue
+        _claims.append(claim)
         return first
-    raise RuntimeError(f"no {count} free ports in a row on 127.0.0.1")
+    raise RuntimeError(f"no {count} free ports in a row")
+
+
+def stack_ports() -> dict[str, str]:
+    """The variables of a stack that say where its servers listen."""
+    first = free_ports(5 + len(INTERNAL_PORT_FLAGS))
+    variables = (
+        "TRACKMAN_BACKEND_PORT",
+        "DATAENGINEERING_DB_PORT",
+        "TRACKMAN_LAKE_S3_PORT",
+        "TRACKMAN_LAKE_CATALOG_PORT",
+        "LOCAL_ATHENA_PORT",
+        "TRACKMAN_LAKE_INTERNAL_PORT",  # the first of several
+    )
+    return {variable: str(first + i) for i, variable in enumerate(variables)}
 
 
 def stack_environment(directory: Path) -> dict[str, str]:
     """The variables of a stack in `directory`, on free ports."""
-    first = free_ports(4 + len(INTERNAL_PORT_FLAGS))
-    return {
-        "LOCAL_STACK_DIR": str(directory),
-        "TRACKMAN_BACKEND_PORT": str(first),
-        "DATAENGINEERING_DB_PORT": str(first + 1),
-        "TRACKMAN_LAKE_S3_PORT": str(first + 2),
-        "TRACKMAN_LAKE_CATALOG_PORT": str(first + 3),
-        "TRACKMAN_LAKE_INTERNAL_PORT": str(first + 4),
-    }
+    return {"LOCAL_STACK_DIR": str(directory)} | stack_ports()
 
 
 @dataclass(frozen=True)

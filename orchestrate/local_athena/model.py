@@ -61,10 +61,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks: an access key, and the namespaces it may write to (`None`: all)."""
+    """Who asks: an access key, and the namespaces (databases) that it may only read."""
 
     access_key_id: str
-    writable_namespaces: frozenset[str] | None = None
+    read_only_namespaces: frozenset[str] = frozenset()
+
+    def may_write(self, namespace: str) -> bool:
+        """Whether it may change data or tables of `namespace`."""
+        return namespace.lower() not in self.read_only_namespaces
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ class QueryResult:
         kind: Athena's `StatementType`.
         sub_kind: Athena's `SubstatementType`, as `SELECT` or `CREATE_TABLE_AS_SELECT`.
         columns: Of `rows`, with Athena's types.
-        rows: The rows, as DuckDB gave them; None for a statement without any.
+        rows: The rows, as DuckDB gave them; None for a statement without any. A reader keeps a
+            large result out of memory; it may raise QueryError, and is read to its end or closed.
         update_count: Rows written, None for a statement that writes none.
         scanned_bytes: Bytes of data files read.
         manifest_location: Of `UNLOAD` and CTAS: where the list of written files lies.
@@ -107,7 +112,7 @@ class QueryResult:
     kind: StatementKind
     sub_kind: str
     columns: tuple[Column, ...] = ()
-    rows: pa.Table | None = None
+    rows: pa.Table | pa.RecordBatchReader | None = None
     update_count: int | None = None
     scanned_bytes: int = 0
     manifest_location: str | None = None

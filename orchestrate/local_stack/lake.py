@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
 import importlib.metadata
 import json
 import signal
 import tempfile
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from orchestrate.local_stack.errors import CredentialsRefused, NotAnsweringYet, StackError
+from orchestrate.local_stack.asking import Signing, request
+from orchestrate.local_stack.errors import NotAnsweringYet, StackError
 from orchestrate.local_stack.part import Part
 from orchestrate.local_stack.processes import clean_environment
-from orchestrate.local_stack.settings import LakeSettings
+from orchestrate.local_stack.settings import AccessKey, LakeSettings
 
-_REQUEST_TIMEOUT_SECONDS = 5.0
 # SeaweedFS puts the sockets of its gRPC services there, whatever its settings; their names
 # bear the port, so those of two stacks differ.
 _GRPC_SOCKETS = "/tmp/seaweedfs-{service}-grpc-{port}.sock"  # noqa: S108
-_UNAUTHORISED = (401, 403)
 
 
 @dataclass(frozen=True)
@@ -56,17 +52,22 @@ class LakePart(Part):
 
     def provision(self) -> None:
         """See Part: the credentials file is read at each start."""
-        identity = {
-            "name": "trackman-lake",
-            "credentials": [
-                {
-                    "accessKey": self.settings.access_key_id,
-                    "secretKey": self.settings.secret_access_key,
-                }
-            ],
+        settings = self.settings
+        owner = {
+            "name": settings.owner_key.id,
+            "credentials": [_credentials(settings.owner_key)],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
-        _write_secret(self.directory / "s3.json", json.dumps({"identities": [identity]}))
+        dbt = {
+            "name": settings.dbt_key.id,
+            "credentials": [_credentials(settings.dbt_key)],
+            "policyNames": ["dbt"],
+        }
+        configuration = {
+            "identities": [owner, dbt],
+            "policies": [{"name": "dbt", "content": json.dumps(_dbt_policy(settings))}],
+        }
+        _write_secret(self.directory / "s3.json", json.dumps(configuration))
 
     def command(self) -> Sequence[str]:
         """See Part."""
@@ -114,13 +115,13 @@ class LakePart(Part):
         # S3 and the catalog answer before the objects' contents can be found: the volume server
         # must have told the master which it holds.
         master = f"http://{settings.host}:{settings.internal_ports['master.port'].number}"
-        if not json.loads(_request(f"{master}/vol/status"))["Volumes"]["Max"]:
+        if not json.loads(request(f"{master}/vol/status"))["Volumes"]["Max"]:
             raise NotAnsweringYet("the volume server is not known to the master")
         bucket = f"{settings.s3_endpoint}/{settings.bucket}?list-type=2&max-keys=1"
-        _request(bucket, headers=self._s3_signature(bucket))
+        request(bucket, sign=Signing("s3", settings.region, settings.owner_key))
         warehouse = urllib.parse.quote(settings.warehouse, safe="")
         configuration = json.loads(
-            _request(f"{settings.catalog_uri}/v1/config?warehouse={warehouse}")
+            request(f"{settings.catalog_uri}/v1/config?warehouse={warehouse}")
         )
         credentials = {
             "grant_type": "client_credentials",
@@ -129,13 +130,13 @@ class LakePart(Part):
             "scope": "catalog",
         }
         token = json.loads(
-            _request(
+            request(
                 settings.token_uri,
                 body=urllib.parse.urlencode(credentials).encode(),
             )
         )["access_token"]
         prefix = configuration["overrides"]["prefix"]
-        _request(
+        request(
             f"{settings.catalog_uri}/v1/{prefix}/namespaces",
             headers={"Authorization": f"Bearer {token}"},
         )
@@ -156,42 +157,27 @@ class LakePart(Part):
             ),
         )
 
-    def _s3_signature(self, url: str) -> dict[str, str]:
-        """Headers that sign a GET of `url` (AWS Signature Version 4)."""
-        # Imported here, since `down`, `status` and the watcher start in half the time without.
-        from botocore.auth import S3SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
 
-        settings = self.settings
-        credentials = Credentials(settings.access_key_id, settings.secret_access_key)
-        request = AWSRequest(method="GET", url=url)
-        S3SigV4Auth(credentials, "s3", settings.region).add_auth(request)
-        return dict(request.headers.items())
+def _credentials(key: AccessKey) -> dict[str, str]:
+    return {"accessKey": key.id, "secretKey": key.secret}
 
 
-def _request(
-    url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-) -> str:
-    """The answer's body.
-
-    Raises:
-        NotAnsweringYet: no connection, or an answer that says the server is not ready.
-        CredentialsRefused: the server knows no such key.
-    """
-    request = urllib.request.Request(url, data=body, headers=dict(headers or {}))  # noqa: S310
-    # No proxy stands between this machine and itself, whatever http_proxy says.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=_REQUEST_TIMEOUT_SECONDS) as response:
-            return str(response.read().decode())
-    except urllib.error.HTTPError as error:
-        message = f"{url} answered {error.code}"
-        if error.code in _UNAUTHORISED:
-            raise CredentialsRefused(message) from None
-        raise NotAnsweringYet(message) from None
-    except (OSError, http.client.HTTPException) as error:
-        raise NotAnsweringYet(f"{url}: {error}") from None
+def _dbt_policy(settings: LakeSettings) -> dict[str, object]:
+    """What dbt's key may do in S3: the policy its role has on AWS."""
+    buckets = [f"arn:aws:s3:::{name}" for name in (settings.bucket, settings.files_bucket)]
+    objects = [f"{bucket}/*" for bucket in buckets]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": buckets},
+            {"Effect": "Allow", "Action": "s3:*", "Resource": objects},
+            {
+                "Effect": "Deny",
+                "Action": ["s3:Put*", "s3:Delete*", "s3:AbortMultipartUpload"],
+                "Resource": f"{buckets[0]}/{settings.raw_namespace}/*",
+            },
+        ],
+    }
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
@@ -26,6 +27,7 @@ class Part(ABC):
 
     program: str
     stop_signal: signal.Signals
+    starts_last: ClassVar[bool] = False  # once the other parts answer
 
     @property
     def data(self) -> Path:

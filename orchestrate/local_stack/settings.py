@@ -5,6 +5,7 @@ Whoever talks to the stack (run driver, tests, seeder) takes its addresses from 
     settings = StackSettings.from_environment()
     psycopg.connect(settings.backend.url)
     load_catalog("lake", **settings.lake.catalog_properties())
+    boto3.client("athena", **settings.athena.client_arguments(settings.lake.owner_key))
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ DEFAULTS: Mapping[str, str] = {
     "TRACKMAN_LAKE_INTERNAL_PORT": "19340",
     "TRACKMAN_LAKE_ACCESS_KEY_ID": "trackman-lake",
     "TRACKMAN_LAKE_SECRET_ACCESS_KEY": "trackman-lake-local",
+    "TRACKMAN_LAKE_DBT_ACCESS_KEY_ID": "trackman-lake-dbt",
+    "TRACKMAN_LAKE_DBT_SECRET_ACCESS_KEY": "trackman-lake-dbt-local",
+    "LOCAL_ATHENA_PORT": "18404",
+    "LOCAL_ATHENA_BYTES_LIMIT": "10737418240",
 }
 
 # The ports SeaweedFS needs for itself, in the order they follow TRACKMAN_LAKE_INTERNAL_PORT:
@@ -57,6 +62,10 @@ INTERNAL_PORT_FLAGS = (
 
 # NAMEDATALEN - 1, https://www.postgresql.org/docs/18/sql-syntax-lexical.html
 _MAX_IDENTIFIER_BYTES = 63
+
+# BytesScannedCutoffPerQuery,
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
+_MIN_BYTES_LIMIT = 10_000_000
 
 
 class Port(NamedTuple):
@@ -92,6 +101,14 @@ class PostgresSettings:
 
 
 @dataclass(frozen=True)
+class AccessKey:
+    """A key of the lake, for S3, the catalog, Athena and Glue alike."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class LakeSettings:
     """S3 storage with one table bucket, and the Iceberg REST catalog over it."""
 
@@ -100,10 +117,20 @@ class LakeSettings:
     internal_port: Port
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    dbt_key: AccessKey  # reads everything, writes everywhere but to `raw_namespace`
     part: str = "trackman-lake"
     bucket: str = "trackman-lake"
     region: str = "us-east-1"
     host: str = LOOPBACK
+    # What is no Iceberg table (results of queries, seeds, Hive tables): the lake's bucket is one of
+    # tables, and SeaweedFS lets in nothing but their data and metadata.
+    files_bucket: str = "trackman-lake-files"
+    raw_namespace: str = "raw"
+
+    @property
+    def owner_key(self) -> AccessKey:
+        """The key that may do everything."""
+        return AccessKey(self.access_key_id, self.secret_access_key)
 
     @property
     def s3_endpoint(self) -> str:
@@ -152,6 +179,38 @@ class LakeSettings:
 
 
 @dataclass(frozen=True)
+class AthenaSettings:
+    """The endpoint that speaks the APIs of Athena, Glue and STS over the lake."""
+
+    port: Port
+    bytes_limit: int  # a query of the lake's work group reads no more
+    region: str
+    results_location: str  # of queries that name no other place
+    part: str = "local-athena"
+    work_group: str = "trackman-lake"
+    host: str = LOOPBACK
+
+    @property
+    def endpoint(self) -> str:
+        """Base URL of all three APIs."""
+        return f"http://{self.host}:{self.port.number}"
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Every TCP port the part listens on."""
+        return (self.port,)
+
+    def client_arguments(self, key: AccessKey) -> dict[str, str]:
+        """Arguments for ``boto3.client(service, **arguments)``: athena, glue or sts."""
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": key.id,
+            "aws_secret_access_key": key.secret,
+        }
+
+
+@dataclass(frozen=True)
 class StackSettings:
     """All of the local stack: where its files lie and how to reach its parts."""
 
@@ -159,6 +218,8 @@ class StackSettings:
     backend: PostgresSettings
     dataengineering: PostgresSettings
     lake: LakeSettings
+    athena: AthenaSettings
+    variables: Mapping[str, str] = field(repr=False, compare=False)  # that say all of this
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> StackSettings:
@@ -172,26 +233,39 @@ class StackSettings:
         """
         given = os.environ if environment is None else environment
         values = {key: given.get(key) or default for key, default in DEFAULTS.items()}
+        lake = LakeSettings(
+            s3_port=_port("TRACKMAN_LAKE_S3_PORT", values),
+            catalog_port=_port("TRACKMAN_LAKE_CATALOG_PORT", values),
+            internal_port=_port(
+                "TRACKMAN_LAKE_INTERNAL_PORT", values, count=len(INTERNAL_PORT_FLAGS)
+            ),
+            access_key_id=_text("TRACKMAN_LAKE_ACCESS_KEY_ID", values),
+            secret_access_key=_text("TRACKMAN_LAKE_SECRET_ACCESS_KEY", values, secret=True),
+            dbt_key=AccessKey(
+                _text("TRACKMAN_LAKE_DBT_ACCESS_KEY_ID", values),
+                _text("TRACKMAN_LAKE_DBT_SECRET_ACCESS_KEY", values, secret=True),
+            ),
+        )
+        _refuse_one_key_for_two(lake)
         settings = cls(
             directory=(PROJECT_ROOT / Path(values["LOCAL_STACK_DIR"]).expanduser()).resolve(),
             backend=_postgres_settings("trackman-backend", "TRACKMAN_BACKEND", values),
             dataengineering=_postgres_settings("dataengineering-db", "DATAENGINEERING_DB", values),
-            lake=LakeSettings(
-                s3_port=_port("TRACKMAN_LAKE_S3_PORT", values),
-                catalog_port=_port("TRACKMAN_LAKE_CATALOG_PORT", values),
-                internal_port=_port(
-                    "TRACKMAN_LAKE_INTERNAL_PORT", values, count=len(INTERNAL_PORT_FLAGS)
-                ),
-                access_key_id=_text("TRACKMAN_LAKE_ACCESS_KEY_ID", values),
-                secret_access_key=_text("TRACKMAN_LAKE_SECRET_ACCESS_KEY", values, secret=True),
+            lake=lake,
+            athena=AthenaSettings(
+                port=_port("LOCAL_ATHENA_PORT", values),
+                bytes_limit=_bytes_limit("LOCAL_ATHENA_BYTES_LIMIT", values),
+                region=lake.region,
+                results_location=f"s3://{lake.files_bucket}/athena-results/",
             ),
+            variables=values,
         )
         _refuse_shared_ports(settings.ports())
         return settings
 
     def ports(self) -> Iterator[tuple[str, Port]]:
         """Every part's name with each of its ports."""
-        for part in (self.backend, self.dataengineering, self.lake):
+        for part in (self.backend, self.dataengineering, self.lake, self.athena):
             for port in part.ports:
                 yield part.part, port
 
@@ -220,6 +294,23 @@ def _port(variable: str, values: Mapping[str, str], count: int = 1) -> Port:
     if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= highest):
         raise StackError(f"{variable} is {value!r}: give a port number from 1 to {highest}")
     return Port(int(value), variable)
+
+
+def _bytes_limit(variable: str, values: Mapping[str, str]) -> int:
+    value = values[variable]
+    if not (value.isascii() and value.isdigit() and int(value[:19]) >= _MIN_BYTES_LIMIT):
+        raise StackError(
+            f"{variable} is {value!r}: give a number of bytes, {_MIN_BYTES_LIMIT} or more"
+        )
+    return int(value)
+
+
+def _refuse_one_key_for_two(lake: LakeSettings) -> None:
+    if lake.dbt_key.id == lake.access_key_id:
+        raise StackError(
+            f"TRACKMAN_LAKE_DBT_ACCESS_KEY_ID is {lake.dbt_key.id!r}, as is "
+            "TRACKMAN_LAKE_ACCESS_KEY_ID: give two different keys"
+        )
 
 
 def _text(variable: str, values: Mapping[str, str], *, secret: bool = False) -> str:

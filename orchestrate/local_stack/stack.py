@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from orchestrate.local_stack import processes, watcher
+from orchestrate.local_stack.athena import AthenaPart
 from orchestrate.local_stack.errors import CredentialsRefused, NotAnsweringYet, StackError
 from orchestrate.local_stack.lake import LakePart
 from orchestrate.local_stack.part import Part
@@ -58,6 +59,7 @@ def parts(settings: StackSettings) -> tuple[Part, ...]:
         PostgresPart.create(settings.backend, settings.directory),
         PostgresPart.create(settings.dataengineering, settings.directory),
         LakePart.create(settings.lake, settings.directory),
+        AthenaPart.create(settings),
     )
 
 
@@ -86,7 +88,14 @@ def up(settings: StackSettings, report: Report, stop_with: int | None = None) ->
             _refuse_taken_ports(part, process)
         if stop_with is not None:
             watcher.start(settings.directory, stop_with)
-        _for_each([partial(_start, part, process, report) for part, process in wanting])
+        for last in (False, True):
+            _for_each(
+                [
+                    partial(_start, part, process, report)
+                    for part, process in wanting
+                    if part.starts_last is last
+                ]
+            )
 
 
 def down(settings: StackSettings, report: Report) -> None:
@@ -95,7 +104,14 @@ def down(settings: StackSettings, report: Report) -> None:
         return
     with _lock(settings.directory):
         watcher.stop(settings.directory)
-        _for_each([partial(_stop, part, report) for part in parts(settings)])
+        for last in (True, False):
+            _for_each(
+                [
+                    partial(_stop, part, report)
+                    for part in parts(settings)
+                    if part.starts_last is last
+                ]
+            )
 
 
 def status(settings: StackSettings) -> list[PartStatus]:
@@ -118,6 +134,9 @@ def status(settings: StackSettings) -> list[PartStatus]:
 
 
 def _runs_well(part: Part, process: psutil.Process) -> bool:
+    record = ProcessRecord.load(part.record_file)
+    if record is not None and record.address != part.address:
+        return False
     if not {port.number for port in part.ports} <= _held_ports(part, process):
         return False
     try:

@@ -20,19 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrate import environment
+from orchestrate.jobs import moves
 from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import StackSettings
 from orchestrate.run import report
 from orchestrate.run.steps import Step, StepResult, run_step
 
 MOVES = ("backend-to-db", "backend-to-lake")
-# Where a job's rows go, which tells whose load log to show.
-LOADS = {
-    "backend-to-db": report.DATABASE,
-    "backend-to-lake": report.LAKE,
-    "reconcile-db": report.DATABASE,
-    "reconcile-lake": report.LAKE,
-}
 # Their setting `run_id` is how the load log and this run find each other.
 DESTINATIONS = ("DATAENGINEERING_DB", "TRACKMAN_LAKE")
 
@@ -112,6 +106,7 @@ def new_run(settings: StackSettings, kind: str = "") -> Path:
         os.environ[f"TARGET_{destination}_RUN_ID"] = run_id
     folder = settings.directory / "runs" / run_id
     folder.mkdir(parents=True)
+    os.environ["LAKE_MAINTENANCE_REPORT"] = str(folder / report.LAKE_MAINTENANCE)
     return folder
 
 
@@ -146,8 +141,10 @@ def run_jobs(settings: StackSettings, jobs: Sequence[str], kind: str = "") -> in
     """
     folder = new_run(settings, kind)
     results = [run_step(Step.job(job), folder) for job in jobs]
+    report.show_maintenance(folder)
     if not all(result.succeeded for result in results):
         return 1
-    if destinations := dict.fromkeys(LOADS[job] for job in jobs if job in LOADS):
+    loads = moves()
+    if destinations := dict.fromkeys(loads[job].destination for job in jobs if job in loads):
         report.show_loads(report.read_loads(settings, folder.name, destinations))
     return 0

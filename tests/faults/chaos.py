@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,14 @@ from orchestrate.local_stack import processes, stack
 from orchestrate.local_stack.settings import StackSettings
 from tests.faults import places, tables
 from tests.faults.pipe import Outcome, Pipe, Run, to_database, to_lake
-from tests.faults.readers import DatabaseReader, HalfVisibleError, LakeReader
+from tests.faults.readers import (
+    LOAD_LOG,
+    DatabaseReader,
+    HalfVisibleError,
+    LakeReader,
+    expect_claimed,
+    expect_committed,
+)
 from tests.faults.report import Report, Strike
 from tests.faults.schedule import Kill, Moment, Restart, Round, rounds
 from tests.faults.tables import TABLES, SourceTable
@@ -36,6 +43,14 @@ LONGEST_TRANSACTION_SECONDS = 2.0
 LAST_RUNS = 2
 _LOOK_SECONDS = 0.25
 _STOP_SECONDS = 20.0
+
+# A commit of the database takes less time than a kill, and would hardly ever be struck.
+_SLOW_COMMITS = f"""
+create function {places.RAW}.wait() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(0.05); return null; end $$;
+create constraint trigger wait after insert on {places.RAW}.{LOAD_LOG}
+    deferrable initially deferred for each row execute function {places.RAW}.wait();
+"""
 
 _NAMES = ("events", "composite", "keyless", "keyless_log", "whole")
 WRITTEN: tuple[SourceTable, ...] = tuple(table for table in TABLES if table.name in _NAMES)
@@ -71,6 +86,8 @@ class Chaos:
     _restarts: int = 0
     _is_restarting: bool = False
     _lines: dict[str, int] = field(default_factory=dict)
+    _states: dict[str, int] = field(default_factory=dict)
+    _found: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the pipes and the readers."""
@@ -114,8 +131,10 @@ class Chaos:
         ]
         for trickle in trickles:
             trickle.start()
-        with self._readers(report):
+        with self._readers():
             self._undisturbed(report)
+            with psycopg.connect(self.settings.dataengineering.url) as connection:
+                connection.execute(_SLOW_COMMITS)
             self._undisturbed(report)
             parts = [part.name for part in stack.parts(self.settings)]
             plan = rounds(self.seed, [pipe.name for pipe in self.pipes], parts)
@@ -126,7 +145,7 @@ class Chaos:
             for _ in range(LAST_RUNS):
                 self._undisturbed(report)
             self._reconcile()
-        self._look_at_lake()
+        self._check_states()
         report.lake_snapshots = self._lake_reader.snapshots
         report.database_looks = self._database_reader.looks
         report.seconds = time.monotonic() - report.began
@@ -158,9 +177,12 @@ class Chaos:
             is_spared = not planned.restart and all(kill.pipe != name for kill in planned.kills)
             if is_spared and not outcome.is_success:
                 raise AssertionError(f"a run that nobody disturbed failed ({name}):\n{outcome.log}")
-        self._look_at_lake()
+        self._check_states()
 
     def _kill(self, run: Run, kill: Kill) -> bool:
+        if kill.moment.at_state:
+            number = 1 + int(kill.moment.part * self._states[kill.pipe])
+            return run.kill_at_state(number, kill.victim)
         self._await(run, kill.pipe, kill.moment)
         return run.kill(kill.victim, kill.signal)
 
@@ -185,8 +207,9 @@ class Chaos:
             outcome = run.wait()
             if not outcome.is_success:
                 raise AssertionError(f"a run that nobody disturbed failed ({name}):\n{outcome.log}")
-            self._lines[name] = run.lines
+            self._lines[name], self._states[name] = run.lines, run.states
             report.undisturbed += 1
+        self._check_states(ended_well=list(runs))
 
     def _reconcile(self) -> None:
         if any(table.is_reconciled for table in EVERY):
@@ -197,10 +220,9 @@ class Chaos:
     # Readers
 
     @contextmanager
-    def _readers(self, report: Report) -> Iterator[None]:
-        """Look at the database all the while; what was found is raised at the end."""
+    def _readers(self) -> Iterator[None]:
+        """Look at the database all the while; what was found is raised after the round."""
         ended = threading.Event()
-        found: list[Exception] = []
 
         def look() -> None:
             while not ended.wait(_LOOK_SECONDS):
@@ -210,10 +232,10 @@ class Chaos:
                 except psycopg.OperationalError as error:
                     is_excused = was_restarting or self._is_restarting or restarts != self._restarts
                     if not is_excused:
-                        found.append(error)
+                        self._found.append(error)
                         return
                 except Exception as error:
-                    found.append(error)
+                    self._found.append(error)
                     return
 
         reader = threading.Thread(target=look, name="reader", daemon=True)
@@ -223,12 +245,22 @@ class Chaos:
         finally:
             ended.set()
             reader.join()
-        if found:
-            raise HalfVisibleError(f"{report.repeat()}: {found[0]}") from found[0]
+        self._raise_found()
 
-    def _look_at_lake(self) -> None:
+    def _raise_found(self) -> None:
+        if self._found:
+            raise HalfVisibleError(f"seed {self.seed}: {self._found[0]}") from self._found[0]
+
+    def _check_states(self, *, ended_well: Collection[str] = ()) -> None:
         """Between the rounds: all servers are up, so nothing excuses an error."""
+        self._raise_found()
         self._lake_reader.look()
+        loads = (self._database_reader.loads, self._lake_reader.loads)
+        for pipe, logged in zip(self.pipes, loads, strict=True):
+            claims = pipe.claims()
+            expect_committed(claims, logged, pipe.name)
+            if pipe.name in ended_well:
+                expect_claimed(claims, logged, pipe.name)
 
     # The end
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,11 @@ class Outcome:
 
 @dataclass
 class Run:
-    """One run, under way."""
+    """One run, under way.
+
+    Attributes:
+        states: How many STATEs the target has written.
+    """
 
     tap: subprocess.Popen[bytes]
     target: subprocess.Popen[bytes]
@@ -69,7 +74,10 @@ class Run:
     log_file: Path
     began: float = field(default_factory=time.monotonic)
     is_runner_dead: bool = False
+    states: int = 0
     _keeper: threading.Thread | None = None
+    _planned: tuple[int, Victim] | None = None
+    _has_struck: bool = False
 
     def __post_init__(self) -> None:
         """Begin to keep the states that the target writes."""
@@ -110,6 +118,17 @@ class Run:
                     os.killpg(process.pid, number)
         return alive
 
+    def kill_at_state(self, number: int, victim: Victim) -> bool:
+        """Send KILL in the moment in which the target writes its STATE of that number.
+
+        Returns:
+            False if the run ended before.
+        """
+        assert self._keeper is not None
+        self._planned = (number, victim)
+        self._keeper.join(HANG_SECONDS)
+        return self._has_struck
+
     def wait(self) -> Outcome:
         """Wait for both to end.
 
@@ -137,9 +156,28 @@ class Run:
         assert self.target.stdout is not None
         with self.target.stdout as lines:
             for line in lines:
+                self.states += 1
+                if self._planned and self.states == self._planned[0]:
+                    # First of all: what a STATE claims must be committed already.
+                    self._has_struck = self.kill(self._planned[1], "KILL")
                 if not self.is_runner_dead and line.endswith(b"\n"):
                     json.loads(line)  # a line that is no JSON fails the test's thread, and so it
                     write_at_once(self.state_file, line)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That the rows of a stream are committed which the tap read at some time.
+
+    Attributes:
+        stream: Its name.
+        source_time: As the load log has it.
+        has_rows: Whether there were any.
+    """
+
+    stream: str
+    source_time: datetime
+    has_rows: bool
 
 
 @dataclass(frozen=True)
@@ -164,6 +202,20 @@ class Pipe:
     def state_file(self) -> Path:
         """What the next run starts from."""
         return self.directory / "state.json"
+
+    def claims(self) -> list[Claim]:
+        """What the state that the next run starts from says of each stream."""
+        if not self.state_file.exists():
+            return []
+        bookmarks = json.loads(self.state_file.read_bytes()).get("bookmarks", {})
+        return [
+            Claim(
+                stream,
+                datetime.fromisoformat(bookmark["source_time"]),
+                has_rows=bool(bookmark["rows_read"]),
+            )
+            for stream, bookmark in bookmarks.items()
+        ]
 
     def discover(self, tables: Sequence[SourceTable]) -> None:
         """Write the catalog that all runs use; Meltano discovers in each, which takes a second."""

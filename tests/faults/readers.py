@@ -6,18 +6,23 @@ a reader can have seen, so each of its snapshots is read once, also those made b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from tests.faults.pipe import Claim
 from tests.faults.places import RAW, SEQUENCE, connect
 from tests.faults.tables import SourceTable
 from tests.faults.writers import PAIRS
 
 LOAD_LOG = "load_log"
+
+Load = tuple[str, datetime]
+"""Name of the stream and `source_time`."""
 
 
 class HalfVisibleError(AssertionError):
@@ -57,6 +62,12 @@ class DatabaseReader:
                     self._look_at(connection, table)
         self.looks += 1
 
+    @property
+    def loads(self) -> set[Load]:
+        """The loads with rows that the load log tells of."""
+        with connect(self.url) as connection:
+            return set(connection.execute(_LOADS))
+
     def _look_at(self, connection: psycopg.Connection[Any], table: SourceTable) -> None:
         names = {"table": sql.Identifier(RAW, table.name), "name": sql.Literal(table.name)}
         (count,) = connection.execute(
@@ -92,6 +103,37 @@ def _expect_no(connection: psycopg.Connection[Any], what: str, query: str | sql.
     if count:
         raise HalfVisibleError(f"the database shows {count} {what}")
 
+
+def expect_committed(claims: Sequence[Claim], loads: Collection[Load], place: str) -> None:
+    """See that what a kept state claims is told of by the load log, which never comes before rows.
+
+    Raises:
+        HalfVisibleError: Something is not: the STATE came before its commit.
+    """
+    missing = [
+        claim
+        for claim in claims
+        if claim.has_rows and (claim.stream, claim.source_time) not in loads
+    ]
+    if missing:
+        raise HalfVisibleError(
+            f"the state that was kept claims rows that are not in the {place}: {missing}"
+        )
+
+
+def expect_claimed(claims: Sequence[Claim], loads: Collection[Load], place: str) -> None:
+    """See that a state, kept after a run that ended well, claims all that the load log tells of.
+
+    Raises:
+        HalfVisibleError: A STATE did not come, so that the next run reads again what is there.
+    """
+    times = {claim.stream: claim.source_time for claim in claims}
+    missing = [load for load in loads if load[0] not in times or times[load[0]] < load[1]]
+    if missing:
+        raise HalfVisibleError(f"the state that was kept lacks loads of the {place}: {missing}")
+
+
+_LOADS = f"select stream, source_time from {RAW}.{LOAD_LOG} where rows_read > 0"
 
 _TORN_PAIRS = f"""
 select count(*) from (
@@ -129,12 +171,14 @@ class LakeReader:
         namespace: Where the tables are.
         tables: What to read.
         snapshots: How many were read.
+        loads: The loads with rows that the load log told of at the last look.
     """
 
     catalog: Any
     namespace: str
     tables: Sequence[SourceTable]
     snapshots: int = 0
+    loads: set[Load] = field(default_factory=set)
     _histories: dict[str, _History] = field(default_factory=dict)
     _numbers: dict[str, set[int]] = field(default_factory=dict)
     _pairs: dict[int, dict[str, tuple[int, Any]]] = field(default_factory=dict)
@@ -156,6 +200,8 @@ class LakeReader:
                 numbers.add(row[SEQUENCE])
         for row in log:
             self._expect_rows(row)
+            if row["rows_read"]:
+                self.loads.add((row["stream"], row["source_time"]))
 
     def _new_rows(self, name: str, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         history = self._histories.setdefault(name, _History((self.namespace, name), columns))
@@ -185,7 +231,15 @@ class LakeReader:
             )
 
 
-_LOGGED = ("table_name", "sequence_from", "sequence_to", "rows_committed")
+_LOGGED = (
+    "stream",
+    "table_name",
+    "source_time",
+    "rows_read",
+    "rows_committed",
+    "sequence_from",
+    "sequence_to",
+)
 _PAIR = (SEQUENCE, "pair", "side", "version", "at")
 
 

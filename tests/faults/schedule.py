@@ -1,8 +1,8 @@
 """What will happen, worked out from a seed before anything does: pure, so that it can be repeated.
 
 Moments of writers are seconds, those of kills parts of what a run has to say in its log, so that
-they strike at every step of it whatever else the machine does. A seed repeats the plan and not each
-race.
+they strike at every step of it whatever else the machine does; or a STATE, since what that claims
+must be committed by then. A seed repeats the plan and not each race.
 """
 
 from __future__ import annotations
@@ -146,12 +146,15 @@ class Moment:
     """When in a run something happens.
 
     Attributes:
-        part: Of the lines that an undisturbed run logs, so many have been logged, 0 to 1.
-        delay: Seconds after that line.
+        part: Of the lines that an undisturbed run logs, so many have been logged, 0 to 1; or of the
+            STATEs that it writes, so many have been written.
+        delay: Seconds after that.
+        at_state: Whether STATEs count, not lines.
     """
 
     part: float
     delay: float
+    at_state: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,12 @@ STRUCK_IN = 0.85
 RESTARTED_IN = 0.3
 """Part of the rounds in which a server is restarted."""
 
+STRUCK_AT_STATE = 0.5
+"""Part of the kills that come with a STATE, before the target can do anything more."""
+
+_LAST_STATES = 0.8
+"""Part of the STATEs that have commits after them."""
+
 _DELAY_SECONDS = 0.2
 """Longest from a line to what happens after it. Mostly it is far shorter: the steps that matter, a
 commit and the STATE after it, follow their line at once and take some milliseconds."""
@@ -218,15 +227,7 @@ def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Ro
     chance = random.Random(seed)
     for number in itertools.count(1):
         struck = [pipe for pipe in pipes if chance.random() < STRUCK_IN] or [chance.choice(pipes)]
-        kills = tuple(
-            Kill(
-                pipe=pipe,
-                victim=chance.choice(list(Victim)),
-                signal=chance.choice(["KILL", "TERM"]),
-                moment=_moment(chance),
-            )
-            for pipe in struck
-        )
+        kills = tuple(_kill(chance, pipe) for pipe in struck)
         restart = None
         if chance.random() < RESTARTED_IN:
             restart = Restart(
@@ -236,6 +237,16 @@ def rounds(seed: str, pipes: Sequence[str], parts: Sequence[str]) -> Iterator[Ro
                 moment=_moment(chance),
             )
         yield Round(number, kills, restart)
+
+
+def _kill(chance: random.Random, pipe: str) -> Kill:
+    if chance.random() < STRUCK_AT_STATE:
+        # By TERM the target ends what it has begun; a runner that is dead keeps no STATE.
+        victim = chance.choice([Victim.TARGET, Victim.BOTH])
+        moment = Moment(_LAST_STATES * chance.random(), 0.0, at_state=True)
+        return Kill(pipe, victim, "KILL", moment)
+    victim, name = chance.choice(list(Victim)), chance.choice(["KILL", "TERM"])
+    return Kill(pipe, victim, name, _moment(chance))
 
 
 def _moment(chance: random.Random) -> Moment:

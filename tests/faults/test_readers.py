@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pyarrow as pa
 import pytest
 
-from tests.faults.readers import DatabaseReader, HalfVisibleError, LakeReader
+from tests.faults.pipe import Claim, Pipe
+from tests.faults.readers import (
+    DatabaseReader,
+    HalfVisibleError,
+    LakeReader,
+    expect_claimed,
+    expect_committed,
+)
 from tests.faults.writers import PAIRS
 
-AT = datetime(2026, 1, 2, tzinfo=UTC)
+EARLIER, AT, LATER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 
 
 @pytest.fixture
@@ -23,9 +32,11 @@ def database(postgres_url: str) -> psycopg.Connection:
             "create table raw.pairs (pair bigint, side text, version int, at timestamptz,"
             " _sdc_sequence bigint);"
             "create table raw.load_log (table_name text, rows_committed int,"
-            " sequence_from bigint, sequence_to bigint);"
+            " sequence_from bigint, sequence_to bigint, stream text, source_time timestamptz,"
+            " rows_read int);"
             "insert into raw.pairs values (1, 'a', 0, 'epoch', 1), (1, 'b', 0, 'epoch', 2);"
-            "insert into raw.load_log values ('pairs', 2, 1, 2)"
+            "insert into raw.load_log values"
+            " ('pairs', 2, 1, 2, 'public-pairs', '2026-01-02 00:00Z', 2)"
         )
         yield connection
 
@@ -57,9 +68,13 @@ def _rows(*rows: tuple[int, str, int, int]) -> pa.Table:
 
 
 def _log(sequence_from: int, sequence_to: int) -> pa.Table:
+    rows = sequence_to - sequence_from + 1
     row = {
+        "stream": PAIRS.stream,
         "table_name": "pairs",
-        "rows_committed": sequence_to - sequence_from + 1,
+        "source_time": AT,
+        "rows_read": rows,
+        "rows_committed": rows,
         "sequence_from": sequence_from,
         "sequence_to": sequence_to,
     }
@@ -106,3 +121,38 @@ def test_rows_that_vanish_from_the_lake_are_missed(lake) -> None:
     pairs.overwrite(_rows(*WHOLE))
     with pytest.raises(HalfVisibleError, match="are gone"):
         reader.look()
+
+
+def test_what_a_state_claims_is_compared_with_the_load_log(
+    database: psycopg.Connection, postgres_url: str, lake
+) -> None:
+    catalog, namespace = lake.catalog(), lake.settings["namespace"]
+    catalog.create_namespace(namespace)
+    catalog.create_table((namespace, "load_log"), _log(1, 2).schema).append(_log(1, 2))
+    pairs = catalog.create_table((namespace, "pairs"), _rows(*WHOLE).schema)
+    pairs.append(_rows(*WHOLE))
+    lake_reader = LakeReader(catalog, namespace, [PAIRS])
+    lake_reader.look()
+    for loads in (DatabaseReader(postgres_url, [PAIRS]).loads, lake_reader.loads):
+        right, early, quiet = (
+            [Claim(PAIRS.stream, time, has_rows)]
+            for time, has_rows in ((AT, True), (LATER, True), (LATER, False))
+        )
+        for claims in (right, quiet, []):
+            expect_committed(claims, loads, "place")
+        with pytest.raises(HalfVisibleError, match="claims rows that are not in the place"):
+            expect_committed(early, loads, "place")
+        for claims in (right, quiet):
+            expect_claimed(claims, loads, "place")
+        for claims in ([], [Claim(PAIRS.stream, EARLIER, True)]):
+            with pytest.raises(HalfVisibleError, match="lacks loads of the place"):
+                expect_claimed(claims, loads, "place")
+
+
+def test_a_state_claims_what_was_read(tmp_path: Path) -> None:
+    pipe = Pipe("any", tmp_path, "target", {}, {})
+    assert pipe.claims() == []
+    read = {"rows_read": 3, "source_time": AT.isoformat()}
+    quiet = {"rows_read": 0, "source_time": LATER.isoformat()}
+    pipe.state_file.write_text(json.dumps({"bookmarks": {"a": read, "b": quiet}}))
+    assert pipe.claims() == [Claim("a", AT, True), Claim("b", LATER, False)]

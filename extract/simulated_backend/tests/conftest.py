@@ -14,17 +14,19 @@ from extract.simulated_backend.load import load
 SCALE = 0.02
 
 
-def fill(url: str) -> None:
+@pytest.fixture(scope="session")
+def filled_url(make_database: Callable[..., str]) -> str:
+    """A filled database to copy, which nobody connects to."""
+    url = make_database()
     with connect(url) as connection:
         load(connection, scale=SCALE, seed=1, until=datetime.now(UTC))
+    return url
 
 
 @pytest.fixture(scope="module")
-def loaded_url(make_database: Callable[[], str]) -> str:
+def loaded_url(make_database: Callable[..., str], filled_url: str) -> str:
     """A filled database that the tests of a module share: they must not change its schema."""
-    url = make_database()
-    fill(url)
-    return url
+    return make_database(filled_url)
 
 
 @pytest.fixture
@@ -36,7 +38,6 @@ def loaded(loaded_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def own_url(postgres_url: str) -> str:
+def own_url(make_database: Callable[..., str], filled_url: str) -> str:
     """A filled database of the test's own."""
-    fill(postgres_url)
-    return postgres_url
+    return make_database(filled_url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -15,45 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import psycopg
 import pyarrow as pa
 from pyiceberg.catalog import load_catalog
 
-from orchestrate.local_stack.settings import (
-    DEFAULTS,
-    INTERNAL_PORT_FLAGS,
-    PROJECT_ROOT,
-    StackSettings,
-)
+from orchestrate.local_stack.settings import DEFAULTS, PROJECT_ROOT, AccessKey, StackSettings
+from tests.servers import stack_ports
 
-PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake")
-
-
-def free_ports() -> dict[str, str]:
-    """Free ports for a whole stack, in one row below the range of outgoing connections."""
-    count = 4 + len(INTERNAL_PORT_FLAGS)
-    while True:
-        first = random.randrange(20000, 32000)
-        if all(_is_free(first + i) for i in range(count)):
-            break
-    variables = (
-        "TRACKMAN_BACKEND_PORT",
-        "DATAENGINEERING_DB_PORT",
-        "TRACKMAN_LAKE_S3_PORT",
-        "TRACKMAN_LAKE_CATALOG_PORT",
-        "TRACKMAN_LAKE_INTERNAL_PORT",
-    )
-    return {variable: str(first + i) for i, variable in enumerate(variables)}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
+PARTS = ("trackman-backend", "dataengineering-db", "trackman-lake", "local-athena")
 
 
 @dataclass
@@ -61,7 +31,7 @@ class StackUnderTest:
     """A stack driven by its command line, as a user would."""
 
     directory: Path
-    variables: dict[str, str] = field(default_factory=free_ports)
+    variables: dict[str, str] = field(default_factory=stack_ports)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,6 +106,24 @@ def query(stack: StackUnderTest, part: str, statement: str) -> Any:
         row = connection.execute(statement).fetchone()
         assert row is not None
         return row[0]
+
+
+def query_lake(stack: StackUnderTest, table: str) -> str:
+    """How many rows a table of the lake has, as its catalog says."""
+    catalog = load_catalog("lake", **stack.settings.lake.catalog_properties())
+    return str(catalog.load_table(table).scan().count())
+
+
+def ask_athena(stack: StackUnderTest, statement: str, key: AccessKey | None = None) -> str:
+    """The one value of a statement's one row, from the local Athena."""
+    settings = stack.settings
+    arguments = settings.athena.client_arguments(key or settings.lake.owner_key)
+    athena = boto3.client("athena", **arguments)
+    started = athena.start_query_execution(QueryString=statement)["QueryExecutionId"]
+    status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+    assert status["State"] == "SUCCEEDED", status
+    rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"]
+    return str(rows[1]["Data"][0]["VarCharValue"])
 
 
 def wait_for(condition: Callable[[], object]) -> None:

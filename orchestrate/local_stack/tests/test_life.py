@@ -18,12 +18,12 @@ from orchestrate.local_stack.tests.helpers import (
     PARTS,
     StackUnderTest,
     assert_written_everywhere,
-    free_ports,
     query,
     taken,
     wait_for,
     write_everywhere,
 )
+from tests.servers import stack_ports
 
 
 def test_down_leaves_nothing_and_data_come_back_on_other_ports(stack: StackUnderTest) -> None:
@@ -43,7 +43,7 @@ def test_down_leaves_nothing_and_data_come_back_on_other_ports(stack: StackUnder
     again = stack.run("down")
     assert (again.returncode, again.stderr) == (0, "")
 
-    stack.variables |= free_ports()
+    stack.variables |= stack_ports()
     stack.up()
     assert_written_everywhere(stack, "before")
     write_everywhere(stack, "after")
@@ -64,6 +64,7 @@ def test_down_of_a_stack_that_never_was(stack: StackUnderTest) -> None:
         ("trackman-lake", "TRACKMAN_LAKE_S3_PORT", 0),
         ("trackman-lake", "TRACKMAN_LAKE_CATALOG_PORT", 0),
         ("trackman-lake", "TRACKMAN_LAKE_INTERNAL_PORT", 5),
+        ("local-athena", "LOCAL_ATHENA_PORT", 0),
     ],
 )
 def test_a_taken_port_is_named_before_anything_starts(
@@ -82,7 +83,7 @@ def test_a_taken_port_is_named_before_anything_starts(
 def test_a_malformed_setting_is_one_line_on_the_command_line(stack: StackUnderTest) -> None:
     stack.variables["TRACKMAN_LAKE_S3_PORT"] = "abc"
     result = stack.run("up")
-    stack.variables |= free_ports()
+    stack.variables |= stack_ports()
     assert result.returncode == 1
     assert result.stderr.startswith("TRACKMAN_LAKE_S3_PORT is 'abc'")
     assert result.stderr.count("\n") == 1
@@ -115,7 +116,11 @@ def test_two_ups_at_once_start_one_stack(stack: StackUnderTest) -> None:
     for command in commands:
         assert command.wait(timeout=60) == 0, command.communicate()
     servers = [p for p in stack.processes() if str(stack.directory) in " ".join(p.cmdline())]
-    leaders = {p.pid for p in servers if p.name() in ("postgres", "weed")}
+    leaders = {
+        p.pid
+        for p in servers
+        if p.name() in ("postgres", "weed") or "orchestrate.local_athena" in p.cmdline()
+    }
     assert leaders == set(stack.pids().values())
 
 

@@ -6,18 +6,26 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import boto3
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 from pyiceberg.catalog import load_catalog
+from pyiceberg.exceptions import NoSuchNamespaceError
 
 from orchestrate.local_stack.processes import ProcessRecord
+from orchestrate.local_stack.settings import AccessKey
 from orchestrate.local_stack.tests.helpers import (
     PARTS,
     StackUnderTest,
+    ask_athena,
     assert_written_everywhere,
     query,
+    query_lake,
     taken,
     write_everywhere,
 )
@@ -90,6 +98,8 @@ def test_a_killed_part_is_seen_and_mended_and_keeps_its_data(
     after = running.pids()
     assert {name for name in PARTS if before[name] != after[name]} == {part}
     assert_written_everywhere(running, f"killed {part}")
+    # The endpoint finds its way back to a lake that was restarted.
+    assert ask_athena(running, "SELECT count(*) FROM raw.kept") == query_lake(running, "raw.kept")
 
 
 def test_a_stale_lock_file_that_names_a_living_process_is_mended(running: StackUnderTest) -> None:
@@ -135,11 +145,17 @@ def test_new_passwords_take_effect_and_appear_nowhere(running: StackUnderTest) -
         "TRACKMAN_BACKEND_PASSWORD": 'hush-ba\'ck\\end "1"',
         "DATAENGINEERING_DB_PASSWORD": "hush-engineering-2",
         "TRACKMAN_LAKE_SECRET_ACCESS_KEY": "hush-lake-3",
+        "TRACKMAN_LAKE_DBT_SECRET_ACCESS_KEY": "hush-dbt-4",
     }
     running.variables |= secrets
     running.up()
     assert all(query(running, part, "SELECT 1") == 1 for part in SERVERS)
     load_catalog("lake", **running.settings.lake.catalog_properties()).list_namespaces()
+    lake = running.settings.lake
+    for key in (lake.owner_key, lake.dbt_key):
+        boto3.client("s3", **_s3(running, key)).head_bucket(Bucket=lake.bucket)
+        found = ask_athena(running, "SELECT count(*) FROM raw.kept", key)
+        assert found == query_lake(running, "raw.kept")
     for process in running.processes():
         assert "hush" not in " ".join(process.cmdline())
     holders = {
@@ -150,6 +166,54 @@ def test_new_passwords_take_effect_and_appear_nowhere(running: StackUnderTest) -
     assert holders == {Path("trackman-lake/s3.json")}
     mode = (running.directory / "trackman-lake/s3.json").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
+
+
+def test_dbts_key_writes_everything_but_raw_data(running: StackUnderTest) -> None:
+    write_everywhere(running, "for dbt")
+    lake = running.settings.lake
+    s3 = boto3.client("s3", **_s3(running, lake.dbt_key))
+    raw = s3.list_objects_v2(Bucket=lake.bucket, Prefix="raw/")["Contents"][0]["Key"]
+    body = s3.get_object(Bucket=lake.bucket, Key=raw)["Body"].read()
+    s3.put_object(Bucket=lake.bucket, Key="marts/t/data/x.parquet", Body=body)
+    s3.put_object(Bucket=lake.files_bucket, Key="seeds/x.csv", Body=body)
+    s3.delete_object(Bucket=lake.bucket, Key="marts/t/data/x.parquet")
+    of_raw = {"Bucket": lake.bucket, "Key": "raw/kept/data/x.parquet"}
+    source = {"Bucket": lake.files_bucket, "Key": "seeds/x.csv"}
+    refused: list[Callable[[], Any]] = [
+        lambda: s3.put_object(**of_raw, Body=body),
+        lambda: s3.copy_object(**of_raw, CopySource=source),
+        lambda: s3.create_multipart_upload(**of_raw),
+        lambda: s3.delete_object(Bucket=lake.bucket, Key=raw),
+        lambda: s3.put_bucket_policy(Bucket=lake.bucket, Policy="{}"),
+        lambda: s3.create_bucket(Bucket="of-dbt"),
+    ]
+    for ask in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            ask()
+    answer = s3.delete_objects(Bucket=lake.bucket, Delete={"Objects": [{"Key": raw}]})
+    assert [each["Code"] for each in answer["Errors"]] == ["AccessDenied"]
+    with pytest.raises(NoSuchNamespaceError):  # the catalog knows the owner only
+        properties = lake.catalog_properties() | {
+            "credential": f"{lake.dbt_key.id}:{lake.dbt_key.secret}"
+        }
+        load_catalog("dbt", **properties).list_namespaces()
+
+
+def test_another_limit_of_bytes_takes_effect(running: StackUnderTest) -> None:
+    before = running.pids()
+    running.variables["LOCAL_ATHENA_BYTES_LIMIT"] = "20000000"
+    running.up()
+    after = running.pids()
+    assert {name for name in PARTS if before[name] != after[name]} == {"local-athena"}
+    athena = running.settings.athena
+    client = boto3.client("athena", **athena.client_arguments(running.settings.lake.owner_key))
+    found = client.get_work_group(WorkGroup=athena.work_group)["WorkGroup"]["Configuration"]
+    assert found["BytesScannedCutoffPerQuery"] == 20_000_000
+
+
+def _s3(stack: StackUnderTest, key: AccessKey) -> dict[str, str]:
+    arguments = stack.settings.athena.client_arguments(key)
+    return arguments | {"endpoint_url": stack.settings.lake.s3_endpoint}
 
 
 def test_the_port_of_a_crashed_part_taken_meanwhile_is_named(running: StackUnderTest) -> None:

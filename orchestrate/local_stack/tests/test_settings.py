@@ -62,6 +62,10 @@ def test_an_empty_variable_takes_its_default() -> None:
         ("TRACKMAN_LAKE_CATALOG_PORT", " 80", "1 to 65535"),
         # The last of nine ports in a row must be a port too.
         ("TRACKMAN_LAKE_INTERNAL_PORT", "65528", "1 to 65527"),
+        ("LOCAL_ATHENA_PORT", "x", "1 to 65535"),
+        ("LOCAL_ATHENA_BYTES_LIMIT", "10 GB", "10000000 or more"),
+        ("LOCAL_ATHENA_BYTES_LIMIT", "9999999", "10000000 or more"),
+        ("TRACKMAN_LAKE_DBT_ACCESS_KEY_ID", "trackman-lake", "two different keys"),
         ("TRACKMAN_BACKEND_HOST", "db.example.com", "127.0.0.1"),
         ("TRACKMAN_BACKEND_USER", "a\nb", "printable"),
         ("DATAENGINEERING_DB_DATABASE", "d" * 64, "63 bytes"),
@@ -104,6 +108,7 @@ def test_no_secret_in_repr() -> None:
             "TRACKMAN_BACKEND_PASSWORD": "hush-1",
             "DATAENGINEERING_DB_PASSWORD": "hush-2",
             "TRACKMAN_LAKE_SECRET_ACCESS_KEY": "hush-3",
+            "TRACKMAN_LAKE_DBT_SECRET_ACCESS_KEY": "hush-4",
         }
     )
     assert "hush" not in repr(settings)

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import pyarrow as pa
-
 from columnar_singer import odd_values
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    import pyarrow as pa
 
     from columnar_singer.odd_values import OddValue
 
@@ -220,6 +220,8 @@ def read_batches(url: str) -> Iterator[pa.RecordBatch]:
     Raises:
         UserError: The file is not there or is not a complete Arrow IPC stream.
     """
+    import pyarrow as pa
+
     path = path_of(url)
     try:
         with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
@@ -268,6 +270,8 @@ class _OpenFile:
     """A file being written."""
 
     def __init__(self, directory: Path, schema: pa.Schema, compression: str | None) -> None:
+        import pyarrow as pa
+
         handle, name = tempfile.mkstemp(suffix=_SUFFIX, dir=directory)
         os.close(handle)
         self.rows = 0
@@ -280,6 +284,8 @@ class _OpenFile:
         )
 
     def write(self, batch: pa.RecordBatch, odd: list[OddValue]) -> None:
+        import pyarrow as pa
+
         self._writer.write_batch(
             pa.RecordBatch.from_arrays(batch.columns, schema=self._schema),
             custom_metadata={odd_values.METADATA_KEY: odd_values.dump(odd)} if odd else None,

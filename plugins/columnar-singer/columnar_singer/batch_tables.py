@@ -1,23 +1,22 @@
-"""The rows of a batch file as tables of a size that is worth staging."""
+"""The rows of a batch file as a table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-
 from columnar_singer import batch_files, odd_values
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
+
+    import pyarrow as pa
 
     from columnar_singer.odd_values import OddValue
 
 
 class BatchTable(NamedTuple):
-    """Rows that follow each other in a file.
+    """The rows of a file.
 
     Attributes:
         rows: The columns of the SCHEMA.
@@ -30,23 +29,28 @@ class BatchTable(NamedTuple):
     extracted_at: datetime | None
 
 
-def read_tables(url: str, schema: pa.Schema, rows_at_least: int) -> Iterator[BatchTable]:
+def read_table(url: str, schema: pa.Schema) -> BatchTable | None:
     """Read a file of a BATCH message.
+
+    Whole: the tap has bounded its size, and it stays mapped from the disk. To stage more rows at a
+    time costs less, above all in PostgreSQL, which waits between one COPY and the next.
 
     Args:
         url: A `file://` URL of the manifest.
         schema: What the SCHEMA message gives.
-        rows_at_least: A table is made of record batches until it has so many rows.
 
-    Yields:
-        The rows in order, none if there are none.
+    Returns:
+        The rows in order, None if there are none.
 
     Raises:
         UserError: The file cannot be read or has other columns.
     """
-    collected: list[pa.RecordBatch] = []
+    import pyarrow as pa
+
+    batches = list(batch_files.read_batches(url))
+    odd: list[OddValue] = []
     rows = 0
-    for batch in batch_files.read_batches(url):
+    for batch in batches:
         if not batch.schema.equals(schema):
             message = (
                 f"batch file {url} has the columns {batch.schema.to_string()!r}, the SCHEMA gives "
@@ -54,20 +58,9 @@ def read_tables(url: str, schema: pa.Schema, rows_at_least: int) -> Iterator[Bat
                 "columnar-singer"
             )
             raise UserError(message)
-        collected.append(batch)
-        rows += batch.num_rows
-        if rows >= rows_at_least:
-            yield _table(collected)
-            collected, rows = [], 0
-    if collected:
-        yield _table(collected)
-
-
-def _table(batches: list[pa.RecordBatch]) -> BatchTable:
-    odd: list[OddValue] = []
-    rows = 0
-    for batch in batches:
         odd += odd_values.moved(odd_values.of(batch), rows)
         rows += batch.num_rows
+    if not batches:
+        return None
     table = pa.Table.from_batches([batch.replace_schema_metadata() for batch in batches])
     return BatchTable(table, odd, batch_files.extracted_at(batches[0]))

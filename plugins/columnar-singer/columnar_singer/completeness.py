@@ -43,14 +43,15 @@ def check_rows(facts: StreamFacts, arrived: int) -> None:
 
 
 def check_begins_at_the_beginning(facts: StreamFacts, table_name: str) -> None:
-    """Check that a table that was not there is not begun in the middle.
+    """Check that a table that no run has committed to is not begun in the middle.
 
     Raises:
         UserError: The tap went on from a position.
     """
     if facts.position_from is not None:
         message = (
-            f"table '{table_name}' is not there, and the state says that the source was read up to "
+            f"table '{table_name}' is not there, or a run that ended before its first commit has "
+            "just made it, and the state says that the source was read up to "
             f"{facts.position_from}; to load the stream whole, remove its bookmark from the state"
         )
         raise UserError(message)

@@ -14,10 +14,10 @@ from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import pyarrow as pa
 
+    from columnar_singer.facts import ReadMoment
     from columnar_singer.load_log import LoadLogRow
     from columnar_singer.odd_values import OddValue
     from columnar_singer.types import ColumnType
@@ -62,7 +62,7 @@ class StreamDestination(abc.ABC):
         first_sequence: `_sdc_sequence` of the first row received in this run, None before it.
         keys_only: The tap sends nothing but the keys that are there, for `commit_keys`.
         schema_drift: Setting of the same name, one of `drift.MODES`.
-        read_at: When the source was read for the commit to be made, None if the tap does not say.
+        read: When the source was read for the commit to be made, None if the tap does not say.
     """
 
     table_name: str
@@ -72,7 +72,7 @@ class StreamDestination(abc.ABC):
     first_sequence: int | None
     keys_only: bool
     schema_drift: str
-    read_at: datetime | None
+    read: ReadMoment | None
 
     @property
     @abc.abstractmethod
@@ -91,6 +91,14 @@ class StreamDestination(abc.ABC):
 
         Raises:
             UserError: A difference that cannot be had without loss.
+        """
+
+    @property
+    @abc.abstractmethod
+    def is_begun(self) -> bool:
+        """Whether a run has committed to the table, after `open_table`.
+
+        A table that is not there is not begun; nor is one that a run made, which ended then.
         """
 
     @abc.abstractmethod

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class ReadMoment:
+    """When the source was read.
+
+    Attributes:
+        at: By the source's clock.
+        server: Which server and timeline; None if the tap does not say.
+        xmax: The first transaction id that the server had not given out yet.
+    """
+
+    at: datetime
+    server: str | None = None
+    xmax: int | None = None
+
+    def is_before(self, other: ReadMoment) -> bool:
+        """Tell whether this read was the earlier one.
+
+        Transaction ids only grow, and a clock may be set back; so it is asked only where a server
+        or its timeline is another.
+        """
+        if self.xmax is None or other.xmax is None or self.server != other.server:
+            return self.at < other.at
+        return self.xmax < other.xmax
+
+    def as_text(self) -> str:
+        """Write what `from_text` reads."""
+        return json.dumps({**vars(self), "at": self.at.isoformat()})
+
+    @classmethod
+    def from_text(cls, text: str) -> ReadMoment:
+        """Read what `as_text` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "at": datetime.fromisoformat(values["at"])})
 
 
 @dataclass(frozen=True)
@@ -19,14 +55,14 @@ class StreamFacts:
         position_from: Replication key value the extract started at, as text.
         position_to: Replication key value the next run starts at, as text.
         source_time: Every change committed in the source before it is in the extract.
-        read_at: When the source was read. After a read of a part, `source_time` stays what it was.
+        read: When the source was read. After a read of a part, `source_time` stays what it was.
     """
 
     rows_read: int | None = None
     position_from: str | None = None
     position_to: str | None = None
     source_time: datetime | None = None
-    read_at: datetime | None = None
+    read: ReadMoment | None = None
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None, stream: str) -> StreamFacts:
@@ -50,7 +86,7 @@ class StreamFacts:
             position_from=_text(bookmark.get("position_from")),
             position_to=_text(bookmark.get("position_to")),
             source_time=source_time,
-            read_at=_time(bookmark.get("backfilled_at")) or source_time,
+            read=_read(bookmark, _time(bookmark.get("backfilled_at")) or source_time),
         )
 
 
@@ -61,6 +97,15 @@ def bookmarks(state: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     found = (state or {}).get("bookmarks")
     return found if isinstance(found, dict) else {}
+
+
+def _read(bookmark: Mapping[str, Any], at: datetime | None) -> ReadMoment | None:
+    if at is None:
+        return None
+    match bookmark.get("snapshot"):
+        case {"server": str(server), "xmax": int(xmax)}:
+            return ReadMoment(at, server, xmax)
+    return ReadMoment(at)
 
 
 def _text(value: object) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from columnar_singer.destination import CommitResult
 
 TABLE_NAME = "load_log"
@@ -71,29 +72,33 @@ class LoadLogRow:
         )
 
 
-_TIME = pa.timestamp("us", tz="UTC")
+@cache
+def arrow_schema() -> pa.Schema:
+    """Give the columns of the load log, in order, as both destinations create them."""
+    import pyarrow as pa
 
-ARROW_SCHEMA = pa.schema(
-    [
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("stream", pa.string(), nullable=False),
-        pa.field("table_name", pa.string(), nullable=False),
-        pa.field("rows_read", pa.int64(), nullable=False),
-        pa.field("rows_committed", pa.int64(), nullable=False),
-        pa.field("rows_rejected", pa.int64(), nullable=False),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("files", pa.int32(), nullable=False),
-        pa.field("position_from", pa.string()),
-        pa.field("position_to", pa.string()),
-        pa.field("source_time", _TIME),
-        pa.field("sequence_from", pa.int64()),
-        pa.field("sequence_to", pa.int64()),
-        pa.field("schema_changes", pa.string(), nullable=False),
-        pa.field("started_at", _TIME, nullable=False),
-        pa.field("committed_at", _TIME, nullable=False),
-    ]
-)
-"""Columns of the load log, in order, as both destinations create them."""
+    time = pa.timestamp("us", tz="UTC")
+    return pa.schema(
+        [
+            pa.field("run_id", pa.string(), nullable=False),
+            pa.field("stream", pa.string(), nullable=False),
+            pa.field("table_name", pa.string(), nullable=False),
+            pa.field("rows_read", pa.int64(), nullable=False),
+            pa.field("rows_committed", pa.int64(), nullable=False),
+            pa.field("rows_rejected", pa.int64(), nullable=False),
+            pa.field("bytes", pa.int64(), nullable=False),
+            pa.field("files", pa.int32(), nullable=False),
+            pa.field("position_from", pa.string()),
+            pa.field("position_to", pa.string()),
+            pa.field("source_time", time),
+            pa.field("sequence_from", pa.int64()),
+            pa.field("sequence_to", pa.int64()),
+            pa.field("schema_changes", pa.string(), nullable=False),
+            pa.field("started_at", time, nullable=False),
+            pa.field("committed_at", time, nullable=False),
+        ]
+    )
+
 
 COLUMN_COMMENTS = {
     "run_id": "Run of the pipeline that made the commit.",
@@ -116,5 +121,7 @@ COLUMN_COMMENTS = {
 
 
 def to_arrow(rows: list[LoadLogRow]) -> pa.Table:
-    """Give load log rows as an Arrow table of `ARROW_SCHEMA`."""
-    return pa.Table.from_pylist([vars(row) for row in rows], schema=ARROW_SCHEMA)
+    """Give load log rows as an Arrow table of `arrow_schema`."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([vars(row) for row in rows], schema=arrow_schema())

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from columnar_singer.types import ColumnType, from_postgres
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import pyarrow as pa
 
 EXTRACTED_AT = "_sdc_extracted_at"
 RECEIVED_AT = "_sdc_received_at"
@@ -87,6 +87,8 @@ def add_metadata(
     Returns:
         The table with all of `COLUMNS` last.
     """
+    import pyarrow as pa
+
     rows = table.num_rows
     deleted_at = table.column(DELETED_AT) if DELETED_AT in table.column_names else None
     values = {
@@ -106,6 +108,8 @@ def add_metadata(
 
 
 def _column(value: object, arrow: pa.DataType, rows: int) -> pa.Array | pa.ChunkedArray:
+    import pyarrow as pa
+
     if isinstance(value, pa.Array | pa.ChunkedArray):
         return value
     return pa.repeat(pa.scalar(value, arrow), rows)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from columnar_singer import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from columnar_singer.odd_values import OddValue
 
@@ -25,22 +26,27 @@ TABLE_COMMENT = (
     "with NULL in the column."
 )
 
-_TIME = pa.timestamp("us", tz="UTC")
 
-ARROW_SCHEMA = pa.schema(
-    [
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("stream", pa.string(), nullable=False),
-        pa.field("table_name", pa.string(), nullable=False),
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("column_name", pa.string(), nullable=False),
-        pa.field("original_text", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field(metadata.SEQUENCE, pa.int64(), nullable=False),
-        pa.field("quarantined_at", _TIME, nullable=False),
-    ]
-)
-"""Columns of the quarantine, in order, as both destinations create them."""
+@cache
+def arrow_schema() -> pa.Schema:
+    """Give the columns of the quarantine, in order, as both destinations create them."""
+    import pyarrow as pa
+
+    time = pa.timestamp("us", tz="UTC")
+    return pa.schema(
+        [
+            pa.field("run_id", pa.string(), nullable=False),
+            pa.field("stream", pa.string(), nullable=False),
+            pa.field("table_name", pa.string(), nullable=False),
+            pa.field("key", pa.string(), nullable=False),
+            pa.field("column_name", pa.string(), nullable=False),
+            pa.field("original_text", pa.string(), nullable=False),
+            pa.field("reason", pa.string(), nullable=False),
+            pa.field(metadata.SEQUENCE, pa.int64(), nullable=False),
+            pa.field("quarantined_at", time, nullable=False),
+        ]
+    )
+
 
 COLUMN_COMMENTS = {
     "run_id": "Run of the pipeline that read the value.",
@@ -76,8 +82,10 @@ def to_arrow(
             text is part of the key then.
 
     Returns:
-        A table of `ARROW_SCHEMA`, one row a value, in their order.
+        A table of `arrow_schema`, one row a value, in their order.
     """
+    import pyarrow as pa
+
     rows = pa.array([each.row for each in odd_values], pa.int64())
     theirs = staged.select([*key_properties, metadata.SEQUENCE]).take(rows)
     texts = {(each.row, each.column): each.text for each in odd_values}
@@ -97,7 +105,7 @@ def to_arrow(
         metadata.SEQUENCE: theirs[metadata.SEQUENCE].combine_chunks(),
         "quarantined_at": [datetime.now(tz=UTC)] * number,
     }
-    return pa.table(columns, schema=ARROW_SCHEMA)
+    return pa.table(columns, schema=arrow_schema())
 
 
 def _texts(keys: pa.Table) -> list[dict[str, str | None]]:
@@ -110,6 +118,8 @@ def _texts(keys: pa.Table) -> list[dict[str, str | None]]:
 
 
 def _text(column: pa.ChunkedArray) -> list[str | None]:
+    import pyarrow as pa
+
     if pa.types.is_binary(column.type):
         return [None if value is None else f"\\x{value.hex()}" for value in column.to_pylist()]
     texts: list[str | None] = column.cast(pa.string()).to_pylist()

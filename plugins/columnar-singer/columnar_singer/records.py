@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -196,13 +197,15 @@ def _convert_each(
     name: str, texts: Column, column: ColumnType, schema: Mapping[str, Any]
 ) -> tuple[pa.Array, list[OddValue]]:
     convert = json_values.converter(column, schema)
+    # As an integer, which is what it is parsed to, it would lose the sign that a float keeps.
+    parsed = {b"-0": Decimal("-0")} if pa.types.is_floating(column.arrow) else {}
     values: list[Any] = []
     odd: list[OddValue] = []
     for row, text in enumerate(map(bytes, texts)):
         value = None
         if text != _NULL:
             try:
-                value = convert(deserialize_json(text))
+                value = convert(parsed[text] if text in parsed else deserialize_json(text))
                 pa.scalar(value, column.arrow)
             except json_values.ERRORS:
                 value = None

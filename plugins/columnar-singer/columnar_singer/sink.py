@@ -11,14 +11,14 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
 from columnar_singer import batch_files, load_log, metadata, quarantine
-from columnar_singer.batch_tables import read_tables
+from columnar_singer.batch_tables import read_table
 from columnar_singer.completeness import (
     check_begins_at_the_beginning,
     check_keys,
     check_rows,
     empty_refresh,
 )
-from columnar_singer.destination import CREATED_TABLE, CommitResult, StreamDestination
+from columnar_singer.destination import CommitResult, StreamDestination
 from columnar_singer.errors import UserError
 from columnar_singer.load_log import LoadLogRow
 from columnar_singer.messages import RecordLine, as_json
@@ -70,7 +70,7 @@ class ColumnarSink(Sink, StreamDestination):
         self.schema_changes: list[str] = []
         self.failure: Exception | None = None
         self.is_stated = False
-        self.first_sequence = self.read_at = None
+        self.first_sequence = self.read = None
         self._set_properties(schema)
 
         self._stage_rows: int = self.batch_size_rows or DEFAULT_BATCH_SIZE_ROWS
@@ -161,7 +161,7 @@ class ColumnarSink(Sink, StreamDestination):
         batch_files.check_encoding({"format": encoding.format, "compression": encoding.compression})
         schema, received_at = arrow_schema(self.properties), datetime.now(tz=UTC)
         for url in files:
-            for table in read_tables(url, schema, self._stage_rows):
+            if table := read_table(url, schema):
                 self._has_batch_rows = True
                 self._version_is_active = False
                 self.is_stated = False
@@ -271,7 +271,7 @@ class ColumnarSink(Sink, StreamDestination):
         """
         self.flush()
         self._check(facts)
-        self.read_at = facts.read_at
+        self.read = facts.read
         next_sequence = self._sequence()
         row = self.log_row(
             facts,
@@ -345,7 +345,7 @@ class ColumnarSink(Sink, StreamDestination):
         if self._is_full_refresh:
             if not (self.rows_since_schema or self._allow_empty_refresh) and self.has_live_rows():
                 raise empty_refresh(self.table_name)
-        elif CREATED_TABLE in self.schema_changes:
+        elif not (self.is_begun or self.keys_only):
             check_begins_at_the_beginning(facts, self.table_name)
 
     @property

@@ -8,18 +8,22 @@ A value that Arrow has no type for travels as the text that PostgreSQL prints fo
 nothing is rounded or cut on the way.
 
 https://www.postgresql.org/docs/current/datatype.html
+
+Arrow is imported where its types are asked for: most runs have nothing new, and a tap or target
+that only compares schemas is there in half the time without it.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
 X_SQL_DATATYPE = "x-sql-datatype"
 """Key of a SCHEMA property: the PostgreSQL type as `format_type` prints it."""
@@ -43,13 +47,22 @@ class ColumnType:
 
     Attributes:
         postgres: As `format_type` prints it, always a built-in type.
-        arrow: The type of the column in a batch file.
         json_schema: The property of a SCHEMA message, without null and without `x-sql-datatype`.
     """
 
     postgres: str
-    arrow: pa.DataType
     json_schema: JsonSchema
+
+    @cached_property
+    def arrow(self) -> pa.DataType:
+        """The type of the column in a batch file."""
+        import pyarrow as pa
+
+        name = type_name(self.postgres)
+        if name == "numeric" and (size := _decimal_size(self.postgres)):
+            return pa.decimal128(*size)
+        mapping = _BY_NAME.get(name)
+        return mapping.arrow if mapping else pa.string()
 
 
 @dataclass(frozen=True)
@@ -58,15 +71,20 @@ class TypeMapping:
 
     Attributes:
         names: The PostgreSQL types, as `format_type` prints them without modifiers.
-        arrow: The type of the column in a batch file.
+        arrow_name: The type of the column in a batch file, as Arrow prints it.
         json_schema: As `ColumnType` has it.
         beyond: Values that the lake cannot hold and puts into its quarantine, in words.
     """
 
     names: tuple[str, ...]
-    arrow: pa.DataType
+    arrow_name: str
     json_schema: JsonSchema
     beyond: str = ""
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The type of the column in a batch file."""
+        return _arrow_types()[self.arrow_name]
 
 
 _TEXT: JsonSchema = {"type": "string"}
@@ -74,34 +92,34 @@ _NUMBER: JsonSchema = {"type": "number"}
 _FAR_TIMES = "`infinity`, `-infinity`, years before 1 and after 9999"
 
 MAPPINGS: tuple[TypeMapping, ...] = (
-    TypeMapping(("boolean",), pa.bool_(), {"type": "boolean"}),
-    TypeMapping(("smallint", "integer"), pa.int32(), {"type": "integer"}),
-    TypeMapping(("bigint",), pa.int64(), {"type": "integer"}),
-    # With at most 38 digits a decimal: see `from_postgres`.
-    TypeMapping(("numeric",), pa.string(), _NUMBER),
-    TypeMapping(("real",), pa.float32(), _NUMBER),
-    TypeMapping(("double precision",), pa.float64(), _NUMBER),
+    TypeMapping(("boolean",), "bool", {"type": "boolean"}),
+    TypeMapping(("smallint", "integer"), "int32", {"type": "integer"}),
+    TypeMapping(("bigint",), "int64", {"type": "integer"}),
+    # With at most 38 digits a decimal: see `ColumnType.arrow`.
+    TypeMapping(("numeric",), "string", _NUMBER),
+    TypeMapping(("real",), "float", _NUMBER),
+    TypeMapping(("double precision",), "double", _NUMBER),
     # Base 16 of RFC 4648, what the SDK makes of bytes in a RECORD.
-    TypeMapping(("bytea",), pa.binary(), {**_TEXT, "contentEncoding": "base16"}),
-    TypeMapping(("date",), pa.date32(), {**_TEXT, "format": "date"}, _FAR_TIMES),
+    TypeMapping(("bytea",), "binary", {**_TEXT, "contentEncoding": "base16"}),
+    TypeMapping(("date",), "date32[day]", {**_TEXT, "format": "date"}, _FAR_TIMES),
     TypeMapping(
         ("timestamp without time zone",),
-        pa.timestamp("us"),
+        "timestamp[us]",
         {**_TEXT, "format": "date-time"},
         _FAR_TIMES,
     ),
     TypeMapping(
         ("timestamp with time zone",),
-        pa.timestamp("us", tz="UTC"),
+        "timestamp[us, tz=UTC]",
         {**_TEXT, "format": "date-time"},
         _FAR_TIMES,
     ),
     # As text: 24:00:00 is a legal value that no other engine's time type holds, and Athena has
     # no time in Iceberg tables at all.
-    TypeMapping(("time without time zone",), pa.string(), {**_TEXT, "format": "time"}),
-    TypeMapping(("uuid",), pa.string(), {**_TEXT, "format": "uuid"}),
+    TypeMapping(("time without time zone",), "string", {**_TEXT, "format": "time"}),
+    TypeMapping(("uuid",), "string", {**_TEXT, "format": "uuid"}),
     *(
-        TypeMapping(names, pa.string(), _TEXT)
+        TypeMapping(names, "string", _TEXT)
         for names in (
             ("text", "character varying", "character", "bpchar", '"char"', "name"),
             ("time with time zone", "interval"),
@@ -144,13 +162,10 @@ def from_postgres(datatype: str) -> ColumnType:
         The type; an array travels as text, and so does what is not in `MAPPINGS`.
     """
     name = type_name(datatype)
-    if name == "numeric":
-        return _numeric(datatype)
     if name in {"character varying", "character"} and (length := _arguments(datatype)):
-        return ColumnType(datatype, pa.string(), {**_TEXT, "maxLength": length[0]})
-    if mapping := _BY_NAME.get(name):
-        return ColumnType(datatype, mapping.arrow, dict(mapping.json_schema))
-    return ColumnType(datatype, pa.string(), dict(_TEXT))
+        return ColumnType(datatype, {**_TEXT, "maxLength": length[0]})
+    mapping = _BY_NAME.get(name)
+    return ColumnType(datatype, dict(mapping.json_schema if mapping else _TEXT))
 
 
 def type_name(datatype: str) -> str:
@@ -207,12 +222,27 @@ def arrow_schema(properties: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
         One nullable field per property, in order: whether a column may be NULL is the
         destination's own business, and a source may change its mind.
     """
+    import pyarrow as pa
+
     return pa.schema(
         [pa.field(name, from_property(schema).arrow) for name, schema in properties.items()]
     )
 
 
-def _numeric(datatype: str) -> ColumnType:
+@cache
+def _arrow_types() -> dict[str, pa.DataType]:
+    """The types that `MAPPINGS` names."""
+    import pyarrow as pa
+
+    types = (
+        *(pa.bool_(), pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string()),
+        *(pa.binary(), pa.date32(), pa.timestamp("us"), pa.timestamp("us", tz="UTC")),
+    )
+    return {str(each): each for each in types}
+
+
+def _decimal_size(datatype: str) -> tuple[int, int] | None:
+    """Give the digits and the scale of the decimal that holds a numeric, None if none does."""
     match _arguments(datatype):
         case [precision]:
             digits, scale = precision, 0
@@ -223,10 +253,8 @@ def _numeric(datatype: str) -> ColumnType:
             # numeric(2,5) holds 0.00099: PostgreSQL allows more fraction than digits.
             digits = max(precision, scale)
         case _:
-            digits, scale = MAX_DECIMAL_DIGITS + 1, 0
-    if digits > MAX_DECIMAL_DIGITS:
-        return ColumnType(datatype, pa.string(), dict(_NUMBER))
-    return ColumnType(datatype, pa.decimal128(digits, scale), dict(_NUMBER))
+            return None
+    return (digits, scale) if digits <= MAX_DECIMAL_DIGITS else None
 
 
 def _arguments(datatype: str) -> list[int]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from columnar_singer.facts import StreamFacts
+from columnar_singer.facts import ReadMoment, StreamFacts
 
 
 def test_facts_of_a_bookmark():
@@ -16,10 +16,15 @@ def test_facts_of_a_bookmark():
     }
     time = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
-    assert facts == StreamFacts(5, "1", "2", time, time)
+    assert facts == StreamFacts(5, "1", "2", time, ReadMoment(time))
     bookmark["backfilled_at"] = "2026-01-03T00:00:00+00:00"
     facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
-    assert facts == StreamFacts(5, "1", "2", time, datetime(2026, 1, 3, tzinfo=UTC))
+    later = datetime(2026, 1, 3, tzinfo=UTC)
+    assert facts == StreamFacts(5, "1", "2", time, ReadMoment(later))
+    bookmark["snapshot"] = {"server": "7/5/1", "xmax": 9}
+    facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
+    assert facts.read == ReadMoment(later, "7/5/1", 9)
+    assert ReadMoment.from_text(facts.read.as_text()) == facts.read
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,7 @@ def test_facts_of_a_bookmark():
         {"bookmarks": []},
         {"bookmarks": {"a": 7}},
         {"bookmarks": {"a": {"rows_read": "many", "source_time": "today"}}},
+        {"bookmarks": {"a": {"snapshot": {"server": "x", "xmax": 1}}}},
     ],
 )
 def test_a_foreign_tap_has_no_facts(state):

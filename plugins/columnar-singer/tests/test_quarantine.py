@@ -70,4 +70,4 @@ def test_f10_row_without_a_key():
 
 
 def test_comments_name_the_columns():
-    assert list(quarantine.COLUMN_COMMENTS) == quarantine.ARROW_SCHEMA.names
+    assert list(quarantine.COLUMN_COMMENTS) == quarantine.arrow_schema().names

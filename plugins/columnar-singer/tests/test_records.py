@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -281,6 +282,15 @@ def test_a_column_at_once_is_what_its_values_are(datatype, values):
     assert not odd
     assert at_once.type == column.arrow
     assert at_once.equals(one_by_one)
+
+
+@pytest.mark.parametrize("datatype", ["real", "double precision"])
+@pytest.mark.parametrize("zero", [b"-0", b"-0.0"])
+def test_minus_zero_keeps_its_sign_whatever_its_neighbours(datatype, zero):
+    column = from_postgres(datatype)
+    alone, _ = records._convert("v", [Raw(zero)], column, {})
+    beside, _ = records._convert("v", [Raw(zero), Raw(b'"NaN"')], column, {})
+    assert [math.copysign(1, each[0].as_py()) for each in (alone, beside)] == [-1, -1]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ class Backfill:
         # The load log takes it as "whatever changed before is here": of a part, that is not so.
         read_at = told.pop("source_time") if self.has_bounds else told["source_time"]
         bounds = {"position_from": self.start, "position_to": self.end}
-        kept = {name: value for name, value in previous.items() if name not in bounds}
+        others = {*bounds, "snapshot"}
+        kept = {name: value for name, value in previous.items() if name not in others}
         # The time makes the bookmark another one in each run: a target commits on news only.
         return {
             **kept,

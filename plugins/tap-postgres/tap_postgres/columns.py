@@ -1,4 +1,4 @@
-"""How the columns of a query travel: as what they are sent, and how that is decoded."""
+"""How the columns of a query are decoded; as what they are sent, `copy_out` says."""
 
 from __future__ import annotations
 
@@ -8,45 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 from columnar_singer.types import from_postgres, type_name
-from psycopg import sql
 
 from tap_postgres import kernels
+from tap_postgres.copy_out import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DECIMAL64_DIGITS = 18
 """What a decimal of 64 bits holds."""
-
-# Sent in their binary form; all others as text. What theirs would save is not worth its code.
-_KINDS = {
-    "smallint": kernels.INT2,
-    "integer": kernels.INT4,
-    "bigint": kernels.INT8,
-    "real": kernels.FLOAT4,
-    "double precision": kernels.FLOAT8,
-    "boolean": kernels.BOOL,
-    "date": kernels.DATE,
-    "timestamp without time zone": kernels.TIMESTAMP,
-    "timestamp with time zone": kernels.TIMESTAMP,
-    "text": kernels.TEXT,
-    "character varying": kernels.TEXT,
-    "character": kernels.TEXT,
-    "bpchar": kernels.TEXT,
-    "name": kernels.TEXT,
-    "json": kernels.TEXT,
-    "bytea": kernels.TEXT,
-    "jsonb": kernels.JSONB,
-    "uuid": kernels.UUID,
-}
-
-# The cast to text of these gives another text than PostgreSQL prints: of an address a netmask
-# more, of a document a declaration more.
-_PRINTED = {
-    "inet": sql.SQL("textin(inet_out({}))"),
-    "xml": sql.SQL("textin(xml_out({}))"),
-}
-_AS_TEXT = sql.SQL("{}::text")
 
 
 @dataclass(frozen=True)
@@ -58,14 +28,12 @@ class WireColumn:
         datatype: The PostgreSQL type it is read as, as `format_type` prints it.
         arrow: Its type in the record batch.
         kind: One of the kinds of `kernels`.
-        expression: What to select from a query `q` that has the column.
     """
 
     name: str
     datatype: str
     arrow: pa.DataType
     kind: int
-    expression: sql.Composable
 
     @property
     def is_text(self) -> bool:
@@ -92,15 +60,9 @@ def wire_column(name: str, datatype: str) -> WireColumn:
     """
     arrow = from_postgres(datatype).arrow
     known = type_name(datatype)
-    kind = _numeric_kind(arrow) if known == "numeric" else _KINDS.get(known)
-    column = sql.Identifier("q", name)
-    if kind is None:
-        printed = _PRINTED.get(known, _AS_TEXT).format(column)
-        return WireColumn(name, datatype, arrow, kernels.TEXT, printed)
-    # The cast costs nothing where the type is what is expected, and makes the server convert or
-    # refuse where it is not any more.
-    cast = sql.SQL("{}::{}").format(column, sql.SQL(datatype))
-    return WireColumn(name, datatype, arrow, kind, cast)
+    if known == "numeric":
+        return WireColumn(name, datatype, arrow, _numeric_kind(arrow))
+    return WireColumn(name, datatype, arrow, getattr(kernels, KINDS.get(known, "TEXT")))
 
 
 def _numeric_kind(arrow: pa.DataType) -> int:
@@ -116,18 +78,6 @@ def wire_columns(datatypes: Mapping[str, str]) -> list[WireColumn]:
         datatypes: The PostgreSQL type of each column, by name and in order.
     """
     return [wire_column(name, datatype) for name, datatype in datatypes.items()]
-
-
-def copy_statement(query: sql.Composable, columns: Sequence[WireColumn]) -> sql.Composed:
-    """Give the statement that sends a query's rows in the form that `kernels` decodes.
-
-    Args:
-        query: A SELECT without parameters that has the columns, whatever their order.
-        columns: To send.
-    """
-    return sql.SQL("copy (select {} from ({}) q) to stdout (format binary)").format(
-        sql.SQL(", ").join(column.expression for column in columns), query
-    )
 
 
 def plan(columns: Sequence[WireColumn]) -> kernels.Plan:

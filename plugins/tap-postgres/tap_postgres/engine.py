@@ -7,21 +7,21 @@ https://www.postgresql.org/docs/current/sql-copy.html
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from columnar_singer.errors import UserError
 
-from tap_postgres import kernels
-from tap_postgres.blocks import Block
-from tap_postgres.columns import copy_statement, wire_columns
-from tap_postgres.wire import Reader
+from tap_postgres.copy_out import Messages, copy_statement, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     import psycopg
+    import pyarrow as pa
     from psycopg import sql
+
+    from tap_postgres.blocks import Block
 
 _ANY_ENCODING = "SQL_ASCII"
 
@@ -51,26 +51,51 @@ def read(
         UserError: What the server sends cannot be decoded.
         psycopg.Error: The server says so, or is lost.
     """
-    columns = wire_columns(datatypes)
-    encoding = connection.info.parameter_status("server_encoding")
     with (
         connection.cursor() as cursor,
-        cursor.copy(copy_statement(query, columns)),
+        cursor.copy(copy_statement(query, datatypes)),
     ):
-        block = Block(columns, has_invalid_text=encoding == _ANY_ENCODING)
-        reader = Reader(connection, block, is_large=is_large)
-        code = kernels.WAIT
-        while code != kernels.END:
-            code = reader.read()
+        if is_large or "tap_postgres.compiled" in sys.modules:
+            yield from _decode(connection, None, datatypes, check)
+            return
+        messages = Messages(connection)
+        while (has_rows := messages.has_rows()) is None:
             check()
-            if code == kernels.WAIT:
-                continue
-            if block.rows:
-                yield _batch(block)
-            block.next()
+        if has_rows:
+            yield from _decode(connection, messages, datatypes, check)
+        else:
+            finish(connection)
+
+
+def _decode(
+    connection: psycopg.Connection[Any],
+    messages: Messages | None,
+    datatypes: Mapping[str, str],
+    check: Callable[[], None],
+) -> Generator[pa.RecordBatch, None, None]:
+    # Only who has rows has to wait until these are imported.
+    from tap_postgres import kernels
+    from tap_postgres.blocks import Block
+    from tap_postgres.columns import wire_columns
+    from tap_postgres.wire import Reader
+
+    encoding = connection.info.parameter_status("server_encoding")
+    block = Block(wire_columns(datatypes), has_invalid_text=encoding == _ANY_ENCODING)
+    reader = Reader(connection, block, messages)
+    code = kernels.WAIT
+    while code != kernels.END:
+        code = reader.read()
+        check()
+        if code == kernels.WAIT:
+            continue
+        if block.rows:
+            yield _batch(block)
+        block.next()
 
 
 def _batch(block: Block) -> pa.RecordBatch:
+    import pyarrow as pa
+
     try:
         return block.batch()
     except pa.ArrowInvalid as error:

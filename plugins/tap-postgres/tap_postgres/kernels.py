@@ -1,7 +1,7 @@
 # ruff: noqa: PLR0912, PLR0915, PLR0917, PLR1714, SIM109
 r"""Binary COPY to columns: the loops over rows and fields.
 
-Plain Python on numpy arrays, so that a handful of rows can be read at once; `compiled` makes
+Plain Python on numpy arrays, so that a handful of rows can be read at once; `compiler` makes
 machine code of the same functions for more, and of those in `numerics`. They are written for
 both: whole numbers stay within 64 bits, a field is looked at only after its bounds were, and what
 differs between the two ways is in `messages`. The style is what makes fast machine code: few
@@ -347,4 +347,4 @@ HELPERS = (
     _write_text,
     _write_uuid,
 )
-"""What `read_rows` calls besides `messages`, for `compiled`."""
+"""What `read_rows` calls besides `messages`, for `compiler`."""

@@ -1,4 +1,4 @@
-"""What the kernels do with a message: plain Python here, replaced by machine code in `compiled`."""
+"""What the kernels do with a message: plain Python here, replaced by machine code in `compiler`."""
 
 from __future__ import annotations
 

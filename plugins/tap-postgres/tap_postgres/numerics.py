@@ -218,4 +218,4 @@ HELPERS = (
     numeric_length,
     write_numeric,
 )
-"""For `compiled`."""
+"""For `compiler`."""

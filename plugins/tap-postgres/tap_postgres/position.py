@@ -249,6 +249,19 @@ def next_time_value(
     return reached
 
 
+def is_ahead(value: Value | None, transactions: Transactions, datatype: str) -> bool:
+    """Tell whether a bookmark is a time that has not come: rows may be written before it.
+
+    No run leaves such a bookmark (see `next_time_value`), unless the source's clock is set back.
+
+    Args:
+        value: The bookmark that is read from.
+        transactions: Of this run.
+        datatype: Of the replication key.
+    """
+    return value is not None and is_time(datatype) and _to_time(str(value)) > transactions.listed_at
+
+
 def next_ordered_value(
     previous: Value | None,
     history: Sequence[Candidate],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -168,9 +169,14 @@ class Sender:
         snapshot: Snapshot,
         batch: BatchSettings,
     ) -> Iterator[BatchFile]:
-        return batch_files.write_batch_files(
-            batches,
-            self._tap.batch_directory,
+        # Made, and swept of what a killed run left, whether or not there are rows.
+        directory = self._tap.batch_directory
+        first = next(batches, None)
+        if first is None:
+            return
+        yield from batch_files.write_batch_files(
+            itertools.chain([first], batches),
+            directory,
             arrow_schema({column.name: column.json_schema for column in selection.columns}),
             extracted_at=snapshot.taken_at,
             compression=batch.compression,

@@ -148,6 +148,8 @@ class Snapshot:
             "source_time": self.source_time.isoformat(),
             "rows_read": rows_read,
         }
+        if self.server is not None:
+            facts["snapshot"] = {"server": self.server, "xmax": self.xmax}
         if old is not None:
             facts["position_from"] = str(old)
         if new is not None:

@@ -25,6 +25,7 @@ from tap_postgres.faults import SnapshotLostError, passes
 from tap_postgres.position import (
     Candidate,
     Position,
+    is_ahead,
     is_time,
     next_ordered_value,
     next_time_value,
@@ -279,6 +280,14 @@ class PostgresStream(Stream):
         self, snapshot: Snapshot, columns: list[Column], key: Column
     ) -> dict[str, Any]:
         position = Position.from_bookmark(self.stream_state, key.name)
+        if is_ahead(position.value, snapshot.transactions, key.datatype):
+            self.logger.warning(
+                "%s is read from %s on, and the source's clock shows %s: if it was set back, rows "
+                "written since bear times that were read before; read that range again (backfill)",
+                self.name,
+                position.value,
+                snapshot.transactions.listed_at.isoformat(sep=" ", timespec="seconds"),
+            )
         condition = self._unread(snapshot, position, key)
         rows_read = self._send(snapshot, columns, condition)
         new = self._next_position(snapshot, position, key)

@@ -1,22 +1,18 @@
 """The messages of a COPY, on their way from libpq to the kernels.
 
 A few are read with psycopg and decoded by the kernels as plain Python; after those the compiled
-kernels read from libpq themselves. Loading the compiled ones costs as much time as some thousand
+kernels read from libpq themselves. Loading the compiled ones costs as much time as some hundred
 rows do in Python, and most tables of most runs have no new row at all.
 """
 
 from __future__ import annotations
 
-import select
-import sys
 from typing import TYPE_CHECKING, Any
 
 from columnar_singer.errors import UserError
-from psycopg.errors import error_from_result
-from psycopg.generators import fetch_many
-from psycopg.pq import ExecStatus
 
 from tap_postgres import kernels
+from tap_postgres.copy_out import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +20,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from tap_postgres.blocks import Block
+    from tap_postgres.copy_out import Messages
     from tap_postgres.messages import Integers
-
-ROWS_IN_PYTHON = 1000
-"""Rows that are decoded by plain Python before the compiled kernels are loaded."""
-
-_IDLE_MILLISECONDS = 100
 
 _FAULTS = {
     kernels.BAD_HEADER: "it does not begin as binary COPY does",
@@ -48,21 +40,19 @@ class Reader:
     """Reads the rows of one COPY into a block, part by part."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], block: Block, *, is_large: bool = False
+        self, connection: psycopg.Connection[Any], block: Block, messages: Messages | None
     ) -> None:
         """Start; the connection has begun to send.
 
         Args:
             connection: After `COPY … TO STDOUT (FORMAT binary)`.
             block: To read into.
-            is_large: Load the compiled kernels at once.
+            messages: Of the connection; None to load the compiled kernels at once.
         """
         self._connection = connection
         self._block = block
-        self._messages = _Messages(connection.pgconn)
+        self._messages = messages
         self._native: tuple[Callable[..., int], Integers] | None = None
-        if is_large or "tap_postgres.compiled" in sys.modules:
-            self._load()
 
     def read(self) -> int:
         """Read until the block is full, nothing comes for a moment, or all has come.
@@ -75,29 +65,25 @@ class Reader:
             UserError: What came is no binary COPY of these columns.
         """
         plan, state = self._block.plan, self._block.state
-        if self._native is None and self._messages.is_spent and not state[kernels.LENGTH]:
+        messages = self._messages
+        if messages is None or (messages.is_spent and not state[kernels.LENGTH]):
             self._load()
         if self._native is None:
-            code = kernels.read_rows(self._messages, plan, self._block.buffers, state)
+            code = kernels.read_rows(messages, plan, self._block.buffers, state)
         else:
             read_rows, source = self._native
             code = int(read_rows(source, plan, self._block.buffers, state))
         if code in _ENDS:
-            self._finish()
+            finish(self._connection)
         if code in _FAULTS:
             raise UserError(self._explain(code))
         return code
 
     def _load(self) -> None:
-        from tap_postgres import compiled
+        if self._native is None:
+            from tap_postgres import compiled
 
-        self._native = compiled.read_rows, compiled.source(self._connection.pgconn)
-
-    def _finish(self) -> None:
-        """Take what the server says after its last row."""
-        for result in self._connection.wait(fetch_many(self._connection.pgconn)):
-            if result.status != ExecStatus.COMMAND_OK:
-                raise error_from_result(result)
+            self._native = compiled.read_rows, compiled.source(self._connection.pgconn)
 
     def _explain(self, code: int) -> str:
         where = ""
@@ -107,32 +93,3 @@ class Reader:
             f"the server sent what cannot be decoded: {_FAULTS[code]}{where}; run it again, and "
             "if it comes again report it with the type of the column"
         )
-
-
-class _Messages:
-    """What the kernels get their messages from as long as they are plain Python."""
-
-    def __init__(self, pgconn: psycopg.pq.abc.PGconn) -> None:
-        self.message: memoryview | None = None
-        self._pgconn = pgconn
-        self._count = 0
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether it is time for the compiled kernels."""
-        return self._count >= ROWS_IN_PYTHON
-
-    def fetch(self) -> int:
-        """See `kernels.next_message`."""
-        if self.is_spent:
-            return 0
-        length, message = self._pgconn.get_copy_data(1)
-        if length == 0:
-            waiting = select.poll()
-            waiting.register(self._pgconn.socket, select.POLLIN)
-            if waiting.poll(_IDLE_MILLISECONDS):
-                self._pgconn.consume_input()
-            return 0
-        self._count += 1
-        self.message = message
-        return length

@@ -19,6 +19,8 @@ from columnar_singer import batch_files
 from columnar_singer.errors import UserError
 from tap_postgres.tap import TapPostgres
 
+from .events import TABLE
+
 Metadata = dict[str, dict[str, Any]]
 
 
@@ -152,3 +154,10 @@ def source(postgres_url: str, tmp_path: Path) -> Iterator[Source]:
     source = Source(postgres_url, tmp_path / "batches")
     yield source
     source.connection.close()
+
+
+@pytest.fixture
+def events(source: Source) -> Source:
+    """A source with the table `events`."""
+    source.execute(TABLE)
+    return source

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from psycopg import sql
 from tap_postgres import engine, kernels
 from tap_postgres.blocks import Block
-from tap_postgres.columns import copy_statement, wire_columns
+from tap_postgres.columns import wire_columns
+from tap_postgres.copy_out import copy_statement
 
 TYPES = {
     "i2": ("smallint", "-2"),
@@ -86,7 +87,7 @@ def sent(make_database: Callable[[], str]) -> list[bytes]:
         for name, (datatype, value) in TYPES.items()
     )
     statement = copy_statement(
-        sql.SQL("select {} from generate_series(1, 2)").format(columns), wire_columns(DATATYPES)
+        sql.SQL("select {} from generate_series(1, 2)").format(columns), DATATYPES
     )
     with (
         psycopg.connect(make_database()) as connection,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from columnar_singer.destination import CommitResult, DestinationLostError
-from columnar_singer.errors import UserError
+from columnar_singer.errors import UserError, one_line
 from columnar_singer.load_log import TABLE_NAME as LOAD_LOG
 from columnar_singer.retry import retry
 from psycopg import sql
@@ -38,6 +39,9 @@ LOCK_ATTEMPTS = 10
 LOCK_TIMEOUT_SECONDS = 2
 MAX_NEW_CONNECTIONS = 4
 """Tables that are filled within their own transaction at a time; servers allow about 100."""
+
+_WITH_TRANSACTION_TIMEOUT = 170000
+"""The first version that has the setting `transaction_timeout`."""
 
 END_SECONDS = 60.0
 """How long the server is waited for to end what it was doing when its connection broke."""
@@ -101,8 +105,10 @@ class Database:
         Raises:
             DestinationLostError: It was lost, and the server cannot be reached any more.
         """
-        if self._connection.info.transaction_status == TransactionStatus.IDLE:
-            # A connection that broke while nobody used it is noticed only when it is used.
+        if self._connection.info.transaction_status == TransactionStatus.IDLE and _has_news(
+            self._connection
+        ):
+            # Mostly that it broke, which is noticed only when it is used.
             with contextlib.suppress(psycopg.OperationalError):
                 self._connection.execute("select")
         if self._connection.closed:
@@ -232,18 +238,29 @@ class Database:
 
         Args:
             table: Its name with its schema.
-            rows_changed: By the commit.
+            rows_changed: By the commit. What fails here is told: the rows are there all the same.
         """
-        with self.explained(), contextlib.suppress(psycopg.errors.LockNotAvailable):
-            row = self.connection.execute(
-                _CHANGED_MUCH, {"table": table.as_string(), "rows": rows_changed}
-            ).fetchone()
-            if row is None or not row[0]:
-                return
-            with self.connection.transaction():
-                set_timeout = sql.SQL("set local lock_timeout = {}")
-                self.connection.execute(set_timeout.format(sql.Literal(f"{LOCK_TIMEOUT_SECONDS}s")))
-                self.connection.execute(sql.SQL("analyze {}").format(table))
+        try:
+            self._analyze(table, rows_changed)
+        except psycopg.errors.LockNotAvailable:
+            pass
+        except psycopg.Error as error:
+            logger.warning(
+                "Table %s is loaded, but not analyzed, which autovacuum will do: %s",
+                table.as_string(),
+                one_line(error),
+            )
+
+    def _analyze(self, table: sql.Identifier, rows_changed: int) -> None:
+        row = self.connection.execute(
+            _CHANGED_MUCH, {"table": table.as_string(), "rows": rows_changed}
+        ).fetchone()
+        if row is None or not row[0]:
+            return
+        with self.connection.transaction():
+            set_timeout = sql.SQL("set local lock_timeout = {}")
+            self.connection.execute(set_timeout.format(sql.Literal(f"{LOCK_TIMEOUT_SECONDS}s")))
+            self.connection.execute(sql.SQL("analyze {}").format(table))
 
     def write_log(self, rows: list[LoadLogRow]) -> None:
         """Write load log rows of streams without data, in one transaction."""
@@ -271,6 +288,9 @@ class Database:
             # A role or database may have another: what others change while a lock is waited for
             # would not be seen.
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            # A role or database may have one: a new table is filled in one transaction.
+            if connection.info.server_version >= _WITH_TRANSACTION_TIMEOUT:
+                connection.execute("set transaction_timeout to 0")
             # A killed run holds its leases until the server looks for it, which it does in the
             # midst of a statement only so, and not on every system.
             with contextlib.suppress(psycopg.DataError):
@@ -313,3 +333,10 @@ class Database:
                 raise DestinationLostError(message)
             time.sleep(0.2)
         return load_log.has_rows(self.connection, self.schema, rows)
+
+
+def _has_news(connection: Connection[Any]) -> bool:
+    """Tell whether something has come that nobody has asked for; the server is not asked."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))

@@ -35,12 +35,12 @@ def insert(connection: Connection, schema: str, rows: Iterable[LoadLogRow]) -> N
     create_own_table(
         connection,
         name(schema),
-        load_log.ARROW_SCHEMA,
+        load_log.arrow_schema,
         load_log.TABLE_COMMENT,
         load_log.COLUMN_COMMENTS,
         indexed=_INDEXED,
     )
-    columns = load_log.ARROW_SCHEMA.names
+    columns = list(load_log.COLUMN_COMMENTS)
     values = [
         sql.SQL("({})").format(
             sql.SQL(", ").join(sql.Literal(getattr(row, column)) for column in columns)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from psycopg import sql
 
 from target_postgres.table import column_list
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    import pyarrow as pa
     from psycopg import Connection
 
 _DATATYPES = {
-    pa.string(): "text",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.timestamp("us", tz="UTC"): "timestamp with time zone",
+    "string": "text",
+    "int32": "integer",
+    "int64": "bigint",
+    "timestamp[us, tz=UTC]": "timestamp with time zone",
 }
 
 
@@ -32,7 +32,7 @@ def table_exists(connection: Connection, table: sql.Identifier) -> bool:
 def create_own_table(
     connection: Connection,
     table: sql.Identifier,
-    schema: pa.Schema,
+    schema: Callable[[], pa.Schema],
     table_comment: str,
     column_comments: Mapping[str, str],
     *,
@@ -43,7 +43,7 @@ def create_own_table(
     Args:
         connection: Within a transaction.
         table: Its name.
-        schema: Its columns.
+        schema: Gives its columns; asked if there is a table to create.
         table_comment: What it is.
         column_comments: What each column is.
         indexed: Columns of each index.
@@ -58,10 +58,10 @@ def create_own_table(
     columns = [
         sql.SQL("{} {} {}").format(
             sql.Identifier(field.name),
-            sql.SQL(_DATATYPES[field.type]),
+            sql.SQL(_DATATYPES[str(field.type)]),
             sql.SQL("" if field.nullable else "not null"),
         )
-        for field in schema
+        for field in schema()
     ]
     create_table = sql.SQL("create table {} ({})")
     connection.execute(create_table.format(table, sql.SQL(", ").join(columns)))

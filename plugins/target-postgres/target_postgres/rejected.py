@@ -172,7 +172,7 @@ class Rejected:
         create_own_table(
             self._connection,
             target,
-            quarantine.ARROW_SCHEMA,
+            quarantine.arrow_schema,
             quarantine.TABLE_COMMENT,
             quarantine.COLUMN_COMMENTS,
             indexed=(("table_name", "quarantined_at"),),
@@ -183,7 +183,7 @@ class Rejected:
             "value, reason, sequence, clock_timestamp() {rows}"
         ).format(
             target=target,
-            columns=column_list(quarantine.ARROW_SCHEMA.names),
+            columns=column_list(quarantine.arrow_schema().names),
             run=sql.Literal(row.run_id),
             stream=sql.Literal(row.stream),
             table=sql.Literal(row.table_name),

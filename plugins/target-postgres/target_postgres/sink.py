@@ -18,7 +18,6 @@ from psycopg import sql
 from target_postgres import load_log, merge
 from target_postgres.merge import Source
 from target_postgres.rights import check_rights
-from target_postgres.stage import Stage
 from target_postgres.table import Column, Table, check_names, plan_table, read_table
 from target_postgres.views import check_views
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from singer_sdk.target_base import Target
 
+    from target_postgres.stage import Stage
     from target_postgres.table import Plan
     from target_postgres.target import TargetPostgres
 
@@ -89,6 +89,11 @@ class PostgresSink(ColumnarSink):
         for warning in plan.warnings:
             self.logger.warning("%s: %s", self.stream_name, warning)
         return plan.changes
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the table is there: it is made in the transaction of its first commit."""
+        return self._table_is_there
 
     def last_sequence(self) -> int | None:
         """Give the greatest sequence number in the load log."""
@@ -209,6 +214,9 @@ class PostgresSink(ColumnarSink):
             raise UserError(message)
 
     def _new_stage(self) -> Stage:
+        # Only who has rows has to wait until it is imported.
+        from target_postgres.stage import Stage
+
         columns = self._staged_columns
         if not self._table_is_there and not self.keys_only and Stage.can_be_direct(columns):
             connection = self._database.new_connection()

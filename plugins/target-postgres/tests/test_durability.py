@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import psycopg
 import pytest
@@ -164,3 +165,50 @@ def test_f25_a_stream_that_fails_on_a_lost_connection_leaves_the_others(loaded, 
     assert status == 1
     assert "1 of 2 streams failed: stream 'public-a': property 'id' has the value none" in log
     assert loaded.query("select id from raw.b") == [(1,)]
+
+
+REFUSES_ANALYZE = """
+create schema raw;
+create or replace function public.refuse(v integer) returns integer immutable language plpgsql as
+    $$ begin if current_query() ~ '^analyze' then raise 'no statistics'; end if; return v; end $$;
+create table raw.a (id integer primary key, name text);
+create index on raw.a (public.refuse(id));
+"""
+
+
+def test_an_error_after_the_commit_does_not_fail_the_stream(loaded, stream, state_of, caplog):
+    loaded.execute(REFUSES_ANALYZE)
+    a = stream("public-a", A)
+    rows = [a.record(id=number, name="x") for number in range(200)]
+    assert loaded.run(a.schema(), *rows, state_of(a=NEW)) == [{"bookmarks": {"public-a": NEW}}]
+    assert loaded.query("select count(*) from raw.a") == [(200,)]
+    assert 'Table "raw"."a" is loaded, but not analyzed' in caplog.text
+    assert "no statistics" in caplog.text
+
+
+LIMIT = """
+do $$ begin execute format('alter database %I set transaction_timeout to 500', current_database());
+end $$
+"""
+IS_OVER = """
+select from pg_stat_activity where application_name = 'target-postgres'
+    and datname = current_database() and clock_timestamp() - xact_start > interval '600 ms'
+"""
+
+
+def test_a_time_limit_of_transactions_does_not_end_a_long_load(
+    loaded, stream, state_of, tmp_path, start
+):
+    loaded.execute(LIMIT)
+    try:
+        a = stream("public-a", A)
+        process = start()
+        process.send(a.schema(), a.batch(tmp_path, [{"id": 1, "name": "x"}]))
+        process.wait_for_log("rows staged")
+        while not loaded.query(IS_OVER):
+            time.sleep(0.05)
+        process.send(state_of(a=NEW))
+        status, states, log = process.finish()
+        assert (status, states) == (0, [{"bookmarks": {"public-a": NEW}}]), log
+    finally:
+        loaded.execute(LIMIT.replace("set transaction_timeout to 500", "reset transaction_timeout"))

@@ -19,13 +19,14 @@ from pyiceberg.catalog import METADATA_LOCATION, TABLE_TYPE
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.schema import sanitize_column_names
 
+from target_s3.partitions import HIVE_NULL
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-_NULL = "__HIVE_DEFAULT_PARTITION__"
 _MAX_PARTITIONS = 100
 """Of one BatchCreatePartition."""
 
@@ -58,7 +59,7 @@ class HiveCatalog(GlueCatalog):
         places: dict[tuple[str, ...], str] = {}
         for file in files:
             values = tuple(
-                _NULL
+                HIVE_NULL
                 if file.partition[number] is None
                 else field.transform.to_human_string(
                     schema.find_type(field.source_id), file.partition[number]

@@ -15,6 +15,7 @@ from columnar_singer import load_log, quarantine
 from columnar_singer.destination import CREATED_TABLE
 from columnar_singer.drift import ALLOW, plan_drift
 from columnar_singer.errors import UserError, one_line
+from columnar_singer.facts import ReadMoment
 from columnar_singer.retry import retry
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
@@ -32,7 +33,6 @@ from target_s3.staging import StagedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from datetime import datetime
 
     from columnar_singer.drift import Drift
     from columnar_singer.load_log import LoadLogRow
@@ -55,7 +55,7 @@ TABLE_PROPERTIES = {
 SUMMARY_PREFIX = "load_log."
 """Before the columns of the load log in a snapshot's summary."""
 
-_READ_AT = "read_at"
+_READ = "read"
 """Beside them in the summary: when the source was read."""
 
 _LEASE_COLUMNS = {"unused": pa.string()}
@@ -111,7 +111,7 @@ class Lake:
         with lake_errors(settings, f"connect to the catalog {where}"):
             self._catalog = catalog.connect(settings)
         self._load_log, changes = self._open_own_table(
-            load_log.TABLE_NAME, load_log.ARROW_SCHEMA, load_log.COLUMN_COMMENTS
+            load_log.TABLE_NAME, load_log.arrow_schema(), load_log.COLUMN_COMMENTS
         )
         if CREATED_TABLE in changes:
             # So that whoever reads it finds it, empty.
@@ -122,7 +122,7 @@ class Lake:
     def quarantine(self) -> Table:
         """The table of values that the lake cannot hold."""
         return self._open_own_table(
-            quarantine.TABLE_NAME, quarantine.ARROW_SCHEMA, quarantine.COLUMN_COMMENTS
+            quarantine.TABLE_NAME, quarantine.arrow_schema(), quarantine.COLUMN_COMMENTS
         )[0]
 
     def full_name(self, table_name: str) -> str:
@@ -179,7 +179,7 @@ class Lake:
             logger.warning("Table %s, made by this run, stays empty: %s", name, one_line(error))
 
     def append(
-        self, table: Table, files: list[DataFile], row: LoadLogRow, read_at: datetime | None
+        self, table: Table, files: list[DataFile], row: LoadLogRow, read: ReadMoment | None
     ) -> None:
         """Make files visible, all at once. A concurrent commit is waited for and followed.
 
@@ -189,7 +189,7 @@ class Lake:
             table: The table they were written for.
             files: Complete files, each in no snapshot yet.
             row: Goes into the snapshot's summary, so that the load log can be rebuilt.
-            read_at: When the source was read, for `refuse_older_read`.
+            read: When the source was read, for `refuse_older_read`.
 
         Raises:
             UnknownOutcomeError: The files must not be deleted, they may be in the table.
@@ -197,7 +197,7 @@ class Lake:
         """
         summary = {
             SUMMARY_PREFIX + name: value.isoformat() if hasattr(value, "isoformat") else str(value)
-            for name, value in {**vars(row), _READ_AT: read_at}.items()
+            for name, value in {**vars(row), _READ: read and read.as_text()}.items()
             if value is not None
         }
         other_runs = set(summaries(table, "run_id")) - {row.run_id}
@@ -305,8 +305,11 @@ class Lake:
                 sort_order=order,
                 properties={
                     **properties,
-                    # For whoever compacts the table.
+                    # For whoever compacts the table; the other names are Athena's.
                     "write.target-file-size-bytes": str(wanted.layout.file_bytes),
+                    "write_target_data_file_size_bytes": str(wanted.layout.file_bytes),
+                    "optimize_rewrite_min_data_file_size_bytes": str(wanted.layout.file_bytes),
+                    "optimize_rewrite_data_file_threshold": "2",
                     **wanted.layout.properties,
                 },
             )
@@ -333,7 +336,7 @@ def summaries(table: Table, column: str) -> list[str]:
     ]
 
 
-def refuse_older_read(table: Table, read_at: datetime | None) -> None:
+def refuse_older_read(table: Table, read: ReadMoment | None) -> None:
     """Refuse rows that were read from the source before rows that are committed already.
 
     A lease does not prevent it: a run may read the source, wait for another run to begin and end,
@@ -341,21 +344,22 @@ def refuse_older_read(table: Table, read_at: datetime | None) -> None:
 
     Args:
         table: The stream's table, as it is now.
-        read_at: When the source was read for the commit to be made, None if nobody knows.
+        read: When the source was read for the commit to be made, None if nobody knows.
 
     Raises:
         UserError: A later read has been committed.
     """
-    if read_at is None:
+    if read is None:
         return
-    mine = read_at.isoformat()
-    times = [*summaries(table, "source_time"), *summaries(table, _READ_AT)]
-    if times and max(times) > mine:
-        message = (
-            f"its rows were read from the source at {mine}, and table '{table.name()[-1]}' has "
-            f"rows read at {max(times)} already, from another run; nothing is committed: run again"
-        )
-        raise UserError(message)
+    for other in map(ReadMoment.from_text, summaries(table, _READ)):
+        if read.is_before(other):
+            message = (
+                f"its rows were read from the source at {read.at.isoformat()}, and table "
+                f"'{table.name()[-1]}' has rows read at {other.at.isoformat()} already, from "
+                "another run; nothing is committed: run again. If the source's clock was set back, "
+                "see 'A clock that was set back' in docs/operating.md"
+            )
+            raise UserError(message)
 
 
 def _refuse_other_runs(table: Table, row: LoadLogRow, known: Collection[str]) -> None:

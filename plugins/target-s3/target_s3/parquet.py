@@ -27,7 +27,7 @@ MAX_BYTES_ON_THE_WAY = 16 * 1024 * 1024
 """Written bytes of a file that wait in memory for S3 to take them."""
 
 _SAMPLE_ROWS = 16 * 1024
-_MAX_DISTINCT_SHARE = 0.25
+_MAX_DISTINCT_SHARE = 0.2
 """A column of which a sample has more distinct values gets no dictionary: it would not pay."""
 
 

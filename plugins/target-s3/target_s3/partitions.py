@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import pyarrow as pa
 from pyiceberg.partitioning import PartitionFieldValue, PartitionKey
@@ -15,9 +16,25 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+"""What NULL is in a path and in Glue: https://cwiki.apache.org/confluence/display/Hive/LanguageManual+DML."""
+
 _PARTS = 64
 _PREFIX = "_partition_"
 _NUMBER = "_number"
+
+
+class HivePath(PartitionKey):
+    """A partition whose path tells NULL from the text `null`, for readers who go by the path."""
+
+    def to_path(self) -> str:
+        """Give the path below the table's data."""
+        parts = super().to_path().split("/")
+        fields = self.partition_spec.fields
+        for number, field in enumerate(fields):
+            if self.partition[number] is None:
+                parts[number] = f"{quote_plus(field.name, safe='')}={HIVE_NULL}"
+        return "/".join(parts)
 
 
 class Partitioner:
@@ -89,7 +106,7 @@ class Partitioner:
                 PartitionFieldValue(field, each[name])
                 for field, name in zip(self._spec.fields, self._columns, strict=True)
             ]
-            key = PartitionKey(values, self._spec, self._schema)
+            key = HivePath(values, self._spec, self._schema)
             of_partition = rows.slice(each[f"{_NUMBER}_min"], each[f"{_NUMBER}_count"])
             yield key, of_partition.drop_columns([*self._columns, _NUMBER])
 

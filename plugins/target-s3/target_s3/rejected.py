@@ -156,7 +156,7 @@ def odd_texts(parts: Sequence[pa.Table]) -> pa.Table:
     Returns:
         `_sdc_sequence` and ODD_TEXT, one row for each version that has a value there.
     """
-    empty = quarantine.ARROW_SCHEMA.empty_table()
+    empty = quarantine.arrow_schema().empty_table()
     rows = pa.concat_tables(
         [part.select(_TEXT_COLUMNS) for part in (empty, *parts)], promote_options="permissive"
     ).group_by([SEQUENCE, "column_name"])

@@ -85,6 +85,11 @@ class LakeSink(ColumnarSink):
         self._made_table = self._made_table or CREATED_TABLE in drift.changes
         return drift.changes
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the table has a snapshot."""
+        return self._table is not None and self._table.current_snapshot() is not None
+
     def last_sequence(self) -> int | None:
         """Take the table's lease, and give its greatest `_sdc_sequence`, None if it has no rows.
 
@@ -154,7 +159,7 @@ class LakeSink(ColumnarSink):
             self._keys.close()
         self._rejected.abandon()
         if self._made_table:
-            # An empty table would hide from the next run that the stream's table was gone.
+            # Whoever reads the lake shall not take a table that was gone for an empty one.
             self._made_table = False
             self._lake.drop_if_unused(self._opened)
 
@@ -191,7 +196,7 @@ class LakeSink(ColumnarSink):
         files = self._staged.files if self._staged else []
         if files:
             self._lake.leases.check(self.table_name)
-            refuse_older_read(self._opened, self.read_at)
+            refuse_older_read(self._opened, self.read)
         result = CommitResult(
             rows_committed=sum(file.record_count for file in files) - rows_deleted,
             rows_deleted=rows_deleted,
@@ -202,7 +207,7 @@ class LakeSink(ColumnarSink):
         finished = row.finished(result)
         if files:
             try:
-                self._lake.append(self._opened, files, finished, self.read_at)
+                self._lake.append(self._opened, files, finished, self.read)
             except UnknownOutcomeError:
                 self._forget_staged()
                 raise

@@ -170,6 +170,17 @@ def test_plain_parquet_tables_are_hive_tables_in_glue(run, players, hive):
     assert [row["rows_committed"] for row in _read_as_hive(hive, "load_log")] == [2, 2, 2]
 
 
+def test_plain_parquet_tells_null_from_the_text_null(run, players, hive):
+    rows = [{"id": 1, "name": None}, {"id": 2, "name": "null"}, {"id": 3, "name": "a/b c%"}]
+    assert run(players.full_refresh(rows), partition_by={"*": ["name"]}).error is None
+    found = [(r["id"], r["name"], r["name_partition"]) for r in _read_as_hive(hive, "players")]
+    assert sorted(found) == [
+        (1, None, "__HIVE_DEFAULT_PARTITION__"),
+        (2, "null", "null"),
+        (3, "a/b c%", "a/b c%"),
+    ]
+
+
 def test_plain_parquet_needs_glue_and_keeps_its_partitions(run, players, hive):
     refused = run(players.full_refresh([ANN]), catalog_type="rest")
     assert "table_format 'parquet' needs catalog_type 'glue'" in str(refused.error)

@@ -133,7 +133,7 @@ def test_f37_the_load_log_tells_a_run(run, reader, players):
         "position_to": "2",
         "source_time": SOURCE_TIME,
     }
-    run([players.schema(), players.state(position_to="1")], run_id="run-0")
+    run([players.schema(), players.batch([CAT]), players.state(position_to="1")], run_id="run-0")
     run([players.schema(), players.batch([ANN, BOB]), players.state(**bookmark)], run_id="run-1")
     (row,) = [row for row in reader.load_log() if row["run_id"] == "run-1"]
     snapshot = reader.table("players").current_snapshot().summary.additional_properties
@@ -326,6 +326,14 @@ def test_a_table_that_is_gone_is_not_begun_in_the_middle(run, reader, players):
     run([players.schema(), players.batch([ANN, BOB]), players.state(position_to="2")])
     assert go_on().error is None
     assert len(reader.rows("players", "id")) == 3
+
+
+def test_a_table_that_a_killed_run_has_made_is_not_begun_in_the_middle(run, reader, players):
+    run([players.schema()])  # as a run leaves it that is killed before its first commit
+    assert reader.rows("players") == []
+    refused = run([players.schema(), players.batch([BOB]), players.state(position_from="1")])
+    assert "'players' is not there" in str(refused.error)
+    assert run([players.schema(), players.batch([BOB]), players.state()]).error is None
 
 
 def test_f08_orphan_files_are_swept_once_a_day_and_only_old_ones_of_ours(

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from columnar_singer.errors import UserError
+from columnar_singer.retry import retry
 from target_s3.errors import lake_errors
 from target_s3.settings import LakeSettings
 
@@ -66,6 +68,7 @@ def test_f38_a_wrong_setting_is_named_and_no_secret_told(
     run, caplog, messages, monkeypatch, wrong, words
 ):
     monkeypatch.setattr("target_s3.catalog.S3_ATTEMPTS", 1)
+    monkeypatch.setattr("target_s3.lease.retry", partial(retry, attempts=1))
     caplog.set_level("DEBUG")
     outcome = run(messages, **wrong)
     assert outcome.states == []

@@ -135,6 +135,27 @@ def test_rows_read_before_those_committed_are_refused(
     assert reader.rows("players", "name") == [("new",), ("newer",)]
 
 
+def test_a_clock_that_was_set_back_refuses_no_run(run, reader, players):
+    """Transaction ids say which read was the later one, as long as the server is the same."""
+
+    def send(name, day, server, xmax):
+        state = players.state(
+            source_time=f"2026-01-0{day}T00:00:00+00:00",
+            snapshot={"server": server, "xmax": xmax},
+        )
+        return run([players.schema(), players.batch([{"id": 1, "name": name}]), state])
+
+    assert send("before", 5, "a", 10).error is None
+    assert send("after", 2, "a", 11).error is None
+    refused = send("older", 6, "a", 10)
+    assert "from another run" in str(refused.error)
+    # Nothing but the clock is common to two servers.
+    refused = send("elsewhere", 4, "b", 12)
+    assert "docs/operating.md" in str(refused.error)
+    assert send("later elsewhere", 6, "b", 1).error is None
+    assert reader.rows("players", "name") == [("before",), ("after",), ("later elsewhere",)]
+
+
 def test_f27_a_new_table_that_another_run_loads_is_not_dropped(run, reader, players, new_leases):
     """The run that made it fails, as the other one was first to have rows for it."""
     new_leases("first", seconds=3).take("players")

@@ -1,0 +1,34 @@
+"""Run the local Athena: `python -m orchestrate.local_athena DIRECTORY`; `make up` does."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from orchestrate.local_athena import endpoint
+from orchestrate.local_athena.engine import DuckEngine
+from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_stack.errors import StackError
+from orchestrate.local_stack.settings import StackSettings
+
+
+def main() -> int:
+    """Serve until told to stop; the one argument is where the endpoint's files lie."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = StackSettings.from_environment()
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    directory = Path(sys.argv[1])
+    metastore = Metastore(settings.lake, directory)
+    engine = DuckEngine(settings.lake, directory, metastore)
+    endpoint.create(settings, directory, metastore, engine).run()
+    engine.close()
+    metastore.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What keeps Iceberg tables small and quick: Athena's `OPTIMIZE` and `VACUUM`, truly executed."""

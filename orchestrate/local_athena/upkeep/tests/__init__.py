@@ -1,0 +1,1 @@
+"""Tests of the upkeep, on tables of a real lake."""
