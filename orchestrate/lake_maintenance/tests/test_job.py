@@ -17,6 +17,7 @@ from orchestrate.lake_maintenance.glue import IcebergTable, prune_versions
 from orchestrate.lake_maintenance.settings import Settings, SettingsError
 from orchestrate.lake_maintenance.upkeep import maintain
 from orchestrate.local_stack.settings import StackSettings
+from orchestrate.run.report import LAKE_MAINTENANCE, show_maintenance
 from tests.lake_tables import data_files
 from tests.servers import Lake
 
@@ -33,7 +34,7 @@ def environment(session_stack: StackSettings, lake: Lake, tmp_path: Path) -> dic
         "REGION": athena.region,
         "ACCESS_KEY_ID": key.id,
         "SECRET_ACCESS_KEY": key.secret,
-        "REPORT": str(tmp_path / "report.json"),
+        "REPORT": str(tmp_path / LAKE_MAINTENANCE),
     }
     return {f"LAKE_MAINTENANCE_{name}": value for name, value in variables.items()}
 
@@ -73,7 +74,10 @@ def make_table(lake: Lake) -> Callable[[str, int], Any]:
 
 
 def test_f34_tables_are_compacted_and_the_report_says_what_changed(
-    run: Run, make_table: Callable[[str, int], Any], capsys: pytest.CaptureFixture[str]
+    run: Run,
+    make_table: Callable[[str, int], Any],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     table = make_table("strokes", 6)
     make_table("quiet", 1)
@@ -89,6 +93,10 @@ def test_f34_tables_are_compacted_and_the_report_says_what_changed(
     assert sorted(table.scan().to_arrow()["id"].to_pylist()) == list(range(6))
     assert outcomes["quiet"]["after"] is outcomes["empty"]["after"] is None
     assert "quiet: nothing to do" in capsys.readouterr().out
+    show_maintenance(tmp_path)
+    shown = capsys.readouterr().out
+    assert "6 → 1" in shown
+    assert "6 → 7" in shown
 
 
 def test_f25_a_table_that_fails_leaves_the_others(

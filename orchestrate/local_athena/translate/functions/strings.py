@@ -98,4 +98,6 @@ def _concat_ws(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
         return call("concat_ws", terms, place_of(node))
     made = exp.Anonymous(this="concat_ws", expressions=[t.node for t in terms])
     return Term(made, VARCHAR)
+
+
 define("normalize(varchar) -> varchar", "nfc_normalize(_1)")
