@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 DEV := .venv-dev/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run up down status simulate compare backfill reconcile psql docs dev test faults lint format settings lock bench clean
+.PHONY: help install run up down status simulate compare backfill reconcile maintain psql docs dev test faults lint format settings lock bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ backfill: install ## read a stream again (STREAM=public-strokes [FROM= TO=] [JOB
 
 reconcile: install ## find the rows that were deleted for good, and mark them
 	@$(RUN) -m orchestrate.run reconcile-db reconcile-lake
+
+maintain: install ## compact the lake's tables and remove what expired
+	@$(RUN) -m orchestrate.run lake-maintenance
 
 psql: install ## open psql on dataengineering-db (ARGS="-c 'select 1'")
 	@$(RUN) -m orchestrate.psql $(ARGS)

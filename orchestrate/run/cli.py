@@ -106,6 +106,7 @@ def new_run(settings: StackSettings, kind: str = "") -> Path:
         os.environ[f"TARGET_{destination}_RUN_ID"] = run_id
     folder = settings.directory / "runs" / run_id
     folder.mkdir(parents=True)
+    os.environ["LAKE_MAINTENANCE_REPORT"] = str(folder / report.LAKE_MAINTENANCE)
     return folder
 
 
@@ -140,6 +141,7 @@ def run_jobs(settings: StackSettings, jobs: Sequence[str], kind: str = "") -> in
     """
     folder = new_run(settings, kind)
     results = [run_step(Step.job(job), folder) for job in jobs]
+    report.show_maintenance(folder)
     if not all(result.succeeded for result in results):
         return 1
     loads = moves()

@@ -24,6 +24,9 @@ DOCS_SITE = DBT_TARGET / "static_index.html"
 DATABASE = "dataengineering-db"
 LAKE = "trackman-lake"
 DESTINATIONS = (DATABASE, LAKE)
+LAKE_MAINTENANCE = "lake-maintenance.json"
+"""In the run's folder: what the upkeep of the lake did, of `orchestrate.lake_maintenance`."""
+
 _GOOD = {"success", "pass", "no-op", "warn"}
 
 
@@ -141,6 +144,28 @@ def show_loads(loads: Mapping[str, list[StreamLoad]]) -> None:
     console.print(_loads_table(loads, datetime.now(UTC)))
     for line in notices(loads):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def show_maintenance(folder: Path) -> None:
+    """Print what the upkeep of the lake did in a run, if it ran: each table before and after."""
+    file = folder / LAKE_MAINTENANCE
+    if not file.is_file():
+        return
+    table = Table(title="Upkeep of the lake", title_justify="left")
+    table.add_column("table")
+    for title in ("files", "bytes", "snapshots", "bytes scanned by a count"):
+        table.add_column(title, justify="right")
+    for outcome in json.loads(file.read_text())["tables"]:
+        before, after = outcome["before"], outcome["after"] or outcome["before"]
+        if before:
+            table.add_row(
+                outcome["table"],
+                *(
+                    f"{before[name]:,} → {after[name]:,}"
+                    for name in ("files", "bytes", "snapshots", "scanned_bytes")
+                ),
+            )
+    _console().print(table)
 
 
 def notices(loads: Mapping[str, list[StreamLoad]]) -> list[str]:
