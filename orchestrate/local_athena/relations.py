@@ -12,9 +12,9 @@ from orchestrate.local_athena import hive_files, metadata_tables, time_travel
 from orchestrate.local_athena.duck import CATALOG, quoted
 from orchestrate.local_athena.glue_shapes import View
 from orchestrate.local_athena.metastore import HiveTable, Metastore
-from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.model import Column, QueryError
 from orchestrate.local_athena.names import TableName, base_tables, of_node
-from orchestrate.local_athena.translate import parse, to_duckdb
+from orchestrate.local_athena.translate import parse, result_types, to_duckdb
 from orchestrate.local_athena.types import athena_from_glue, athena_type
 
 if TYPE_CHECKING:
@@ -43,26 +43,23 @@ class Query:
     tables: dict[TableName, Table | HiveTable] = field(default_factory=dict)
     _schema: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
-    def compile(self, tree: exp.Expression) -> str:
-        """DuckDB's text of a statement of Trino's.
+    def bind(self, tree: exp.Expression) -> tuple[exp.Expression, tuple[Column, ...]]:
+        """A statement of Trino's as DuckDB's, and the columns that it gives.
 
         Raises:
             QueryError: It names what is not there, or cannot be translated.
         """
-        return self.bind(tree).sql(dialect="duckdb")
-
-    def bind(self, tree: exp.Expression) -> exp.Expression:
-        """As `compile`, the tree."""
-        return self._bound(self._resolve(tree.copy(), self.database, ()))
-
-    def _bound(self, resolved: exp.Expr) -> exp.Expr:
+        resolved = self._resolve(tree.copy(), self.database, ())
+        columns: tuple[Column, ...] = ()
+        if isinstance(resolved, exp.Query | exp.Values):
+            columns = tuple(result_types(resolved, self._schema))
         translated = to_duckdb(resolved, self._schema)
         for node in base_tables(translated):
             node.replace(self._relation(node))
         for column in translated.find_all(exp.Column):
             column.set("db", None)
             column.set("catalog", None)
-        return translated
+        return translated, columns
 
     def _resolve(
         self, tree: exp.Expression, database: str, views: tuple[TableName, ...]
@@ -105,9 +102,9 @@ class Query:
                 subquery.set(key, node.args[key])
         return subquery
 
-    def _refuse_stale(self, name: TableName, view: View, inner: exp.Expr) -> None:
+    def _refuse_stale(self, name: TableName, view: View, inner: exp.Expression) -> None:
         """Refuse a view of `*` whose tables have got other columns since it was made."""
-        found = self.cursor.describe(self._bound(inner.copy()).sql(dialect="duckdb"))
+        found = result_types(inner, self._schema)
         if len(found) != len(view.columns):
             raise QueryError(
                 "VIEW_IS_STALE",
@@ -160,7 +157,7 @@ class Query:
             text = quoted(CATALOG, name.database, name.name)
             if version is not None:
                 snapshot = time_travel.snapshot_id(entry, version, self.cursor)
-                text = f"(select * from {text} at (version => {snapshot}))"
+                text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
             for column in _root(node).find_all(exp.Column):
                 if column.name == _PATH and column.table in ("", alias.name):
                     column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))

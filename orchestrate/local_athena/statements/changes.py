@@ -37,7 +37,7 @@ def run(session: Session, reader: Reader) -> QueryResult:
         raise QueryError(
             "NOT_SUPPORTED", f"{kind} is for Iceberg tables, and {name} is a Hive table"
         )
-    bound = session.query.bind(tree)
+    bound, _ = session.query.bind(tree)
     if isinstance(bound, exp.Merge) and not _is_simple(bound):
         count = _merge_by_stage(session, bound)
     else:
