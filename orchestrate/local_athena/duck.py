@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from orchestrate.local_athena import scan_limit
+from orchestrate.local_athena.translate.prelude import SETTINGS, prelude
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +29,7 @@ CATALOG = "lake"
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 _Rows = TypeVar("_Rows")
 _PER_CURSOR = (
-    "set TimeZone = 'UTC'",
-    "set integer_division = true",
+    *SETTINGS,
     "set enable_progress_bar = false",
     "set preserve_insertion_order = false",
     # Bytes are counted as they are fetched from S3, for each connection on its own.
@@ -105,6 +105,8 @@ class Duck:
         )
         for name in _EXTENSIONS:
             instance.execute(f"load {literal(str(_extension(name)))}")
+        for macro in prelude():
+            instance.execute(macro)
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)

@@ -7,6 +7,7 @@ import re
 import duckdb
 
 from orchestrate.local_athena.model import ErrorCategory, QueryError
+from orchestrate.local_athena.translate.prelude import runtime_error
 
 CANCELLED = "QUERY_CANCELLED"
 # DuckDB's kind of error: Trino's name. https://trino.io/docs/current/language/types.html
@@ -50,6 +51,9 @@ def of_duckdb(error: duckdb.Error, *, stopped: bool) -> QueryError:
     """
     if stopped:
         return QueryError(CANCELLED, "Query cancelled", ErrorCategory.USER)
+    known = runtime_error(error)
+    if known is not None:
+        return known
     text = " ".join(str(error).split())
     name = next((found for pattern, found in _BY_TEXT if re.search(pattern, text)), None)
     if name is None:
