@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from orchestrate.local_athena import scan_limit
-from orchestrate.local_athena.translate.prelude import SETTINGS, prelude
+from orchestrate.local_athena.translate import SETTINGS, prelude
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -110,6 +110,8 @@ class Duck:
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
+        for statement in prelude():
+            instance.execute(statement)
         instance.execute(
             f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
             f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "
