@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -23,6 +24,10 @@ from orchestrate.local_stack.settings import DEFAULTS, StackSettings
 from tests.servers import Lake, stack_environment
 
 _names = itertools.count(1)
+
+# No test says how long something may take: on a busy machine that says nothing.
+hypothesis.settings.register_profile("any time", deadline=None)
+hypothesis.settings.load_profile("any time")
 
 
 class _ByGroupOrFile(LoadGroupScheduling):

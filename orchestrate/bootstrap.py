@@ -122,6 +122,7 @@ def install_plugins(venv: Path) -> None:
     """Let Meltano build each plugin's own environment, once for each set of lock files."""
     stamp = ROOT / ".meltano" / STAMP
     declared = [file for file in ROOT.glob("*/*.meltano.yml") if "pip_url" in file.read_text()]
+    declared += (ROOT / "plugins").glob("*/*.lock")
     wanted = digest(sorted(LOCKS.glob("*.txt")) + package_files() + sorted(declared))
     if stamp.is_file() and stamp.read_text() == wanted:
         return

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     home, root = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("clone")
     copy_of_the_tree(root)
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment = kept | {"HOME": str(home)} | stack_environment(root / ".local")
+    environment = kept | _quick_install() | {"HOME": str(home)} | stack_environment(root / ".local")
     made = Project(root, environment)
     try:
         first = made.run("make", "run")
@@ -40,6 +43,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield made
     finally:
         made.run("make", "down")
+
+
+def _quick_install() -> dict[str, str]:
+    """Packages come from this user's cache, and of their modules only those in use are compiled."""
+    uv = Path(sys.executable).with_name("uv")
+    cache = subprocess.run([uv, "cache", "dir"], check=True, capture_output=True, text=True)
+    return {"UV_CACHE_DIR": cache.stdout.strip(), "UV_COMPILE_BYTECODE": "0"}
 
 
 # What a new user's shell has: a path, a locale, and how to reach the package index.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.project import Project
@@ -63,68 +66,96 @@ def reconcile(project: Project) -> dict[str, dict[str, int]]:
     return marked
 
 
-def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(project: Project) -> None:
-    with project.source() as source:
-        (deleted,) = source.execute(
-            "select count(*) from strokes where deleted_at is not null"
-        ).fetchone() or (0,)
-        (bookings,) = source.execute("select max(booking_id) from bookings").fetchone() or (0,)
-        known = {row[0] for row in source.execute("select booking_id from bookings")}
-        strokes = {row[0] for row in source.execute("select stroke_id from strokes")}
-        holes = {*source.execute("select round_id, hole_number from round_holes")}
-    written = project.run("make", "simulate", "SECONDS=30")
+@dataclass(frozen=True)
+class Keys:
+    """What the source holds: keys of tables whose rows are deleted for good, soft deletes."""
+
+    bookings: set[Any]
+    strokes: set[Any]
+    holes: set[Any]
+    soft_deleted: int
+
+    @classmethod
+    def of(cls, project: Project) -> Keys:
+        with project.source() as source:
+            (soft_deleted,) = source.execute(
+                "select count(*) from strokes where deleted_at is not null"
+            ).fetchone() or (0,)
+            return cls(
+                {*source.execute("select booking_id from bookings")},
+                {*source.execute("select stroke_id from strokes")},
+                {*source.execute("select round_id, hole_number from round_holes")},
+                soft_deleted,
+            )
+
+
+@dataclass(frozen=True)
+class Followed:
+    """30 seconds of writing and changes of the schema, a run after them, and a reconcile."""
+
+    before: Keys
+    after: Keys
+    printed: str
+    report: dict[str, Any]
+    reconciled: dict[str, dict[str, int]]
+    rows: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def followed(project: Project) -> Followed:
+    before = Keys.of(project)
+    drifts = "ARGS=--add-column --widen-type --add-table"
+    written = project.run("make", "simulate", "SECONDS=30", drifts)
     assert written.returncode == 0, written.stdout
-    with project.source() as source:
-        (now_deleted,) = source.execute(
-            "select count(*) from strokes where deleted_at is not null"
-        ).fetchone() or (0,)
-        purged = known - {row[0] for row in source.execute("select booking_id from bookings")}
-        strokes -= {row[0] for row in source.execute("select stroke_id from strokes")}
-        holes -= {*source.execute("select round_id, hole_number from round_holes")}
-    assert now_deleted > deleted, "the trickle made no soft delete, so this test shows nothing"
-    assert purged, "the trickle made no hard delete, so this test shows nothing"
     run = project.run("make", "run")
     assert run.returncode == 0, run.stdout[-3000:]
-    # 4: what was deleted for good from a table that is read incrementally, a reconcile finds.
-    for found in reconcile(project).values():
-        assert found["strokes"] == len(strokes) > 0
-        assert found["round_holes"] == len(holes) > 0
+    return Followed(
+        before=before,
+        after=Keys.of(project),
+        printed=run.stdout,
+        report=project.newest_report(),
+        reconciled=reconcile(project),
+        rows=assert_all_equal(project),
+    )
+
+
+def test_a_run_after_30_seconds_of_writing_makes_all_three_equal_again(
+    project: Project, followed: Followed
+) -> None:
+    before, after = followed.before, followed.after
+    purged = before.bookings - after.bookings
+    assert after.soft_deleted > before.soft_deleted, "no soft delete, so this test shows nothing"
+    assert purged, "the trickle made no hard delete, so this test shows nothing"
+    # What was deleted for good from a table that is read incrementally, a reconcile finds.
+    for found in followed.reconciled.values():
+        assert found["strokes"] == len(before.strokes - after.strokes) > 0
+        assert found["round_holes"] == len(before.holes - after.holes) > 0
         assert found["players"] == 0
         assert "bookings" not in found
-    assert_all_equal(project)
     with project.database() as database:
         marked = database.execute(
             "select count(*) from raw.bookings where booking_id = any(%s) "
             "and _sdc_deleted_at is not null",
-            (sorted(purged),),
+            (sorted(booking for (booking,) in purged),),
         ).fetchone()
-        (copied,) = database.execute(
+        copied = database.execute(
             "select count(*) from raw.strokes where deleted_at is not null "
             "and _sdc_deleted_at is null"
-        ).fetchone() or (0,)
+        ).fetchone()
     assert marked == (len(purged),)
-    assert copied == now_deleted
-    assert bookings > 0
+    assert copied == (after.soft_deleted,)
 
 
-def test_schema_drift_is_followed_and_reported(project: Project) -> None:
-    drift = project.run(
-        "make", "simulate", "SECONDS=3", "ARGS=--add-column --widen-type --add-table"
-    )
-    assert drift.returncode == 0, drift.stdout
-    run = project.run("make", "run")
-    assert run.returncode == 0, run.stdout[-3000:]
-    reconcile(project)
-    rows = assert_all_equal(project)
-    assert len(rows) == STREAMS + 1
+def test_schema_drift_is_followed_and_reported(followed: Followed) -> None:
+    assert len(followed.rows) == STREAMS + 1
     changes = {
         destination: " ".join(load["schema_changes"] for load in loads)
-        for destination, loads in project.newest_report()["loads"].items()
+        for destination, loads in followed.report["loads"].items()
     }
     for told in changes.values():
         assert "created table" in told
         assert "added column" in told
-    assert "changed: strokes in dataengineering-db: " in run.stdout
+    assert "changed: strokes in dataengineering-db: " in followed.printed
     # The lake may hold the wider values already: a smallint is an int there from the start.
     assert "widened" in changes["dataengineering-db"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-import yaml
 
 from plugins.readme_settings import PLUGINS, ROOT, main, plugin_class, settings_of, table
 
@@ -22,8 +22,8 @@ def test_a_changed_setting_makes_a_readme_stale() -> None:
 
 def declared(plugin: str) -> dict[str, Any]:
     """What Meltano's file says of a plugin."""
-    plugins = yaml.safe_load((ROOT / "plugins.meltano.yml").read_text())["plugins"]
-    [entry] = [each for kind in plugins.values() for each in kind if each["name"] == plugin]
+    [file] = ROOT.glob(f"*/{plugin}--*.lock")
+    entry: dict[str, Any] = json.loads(file.read_text())
     return entry
 
 

@@ -1,21 +1,20 @@
-"""Athena's work groups, prepared statements and named queries."""
+"""Athena's work groups."""
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrate.local_athena.api_errors import ApiError, access_denied, invalid_request
+from orchestrate.local_athena.api_errors import access_denied, invalid_request
 from orchestrate.local_athena.entries import Entries
 from orchestrate.local_athena.model import Identity
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
 
-_PRIMARY = "primary"
+PRIMARY = "primary"
 _ENGINE_VERSION = {
     "SelectedEngineVersion": "Athena engine version 3",
     "EffectiveEngineVersion": "Athena engine version 3",
@@ -70,7 +69,7 @@ class WorkGroup:
 
 
 class WorkGroups:
-    """The operations on work groups, and on the statements kept in them."""
+    """The operations on work groups."""
 
     def __init__(self, entries: Entries, results: str, limited: str, bytes_limit: int) -> None:
         """Make the work groups that are always there.
@@ -82,7 +81,7 @@ class WorkGroups:
             bytes_limit: Bytes that a query in it may read.
         """
         self._entries = entries
-        entries.add("group", "", _PRIMARY, _group(_PRIMARY, {"OutputLocation": results}))
+        entries.add("group", "", PRIMARY, _group(PRIMARY, {"OutputLocation": results}))
         group = _group(limited, {"OutputLocation": results})
         group["Configuration"]["BytesScannedCutoffPerQuery"] = bytes_limit
         if not entries.add("group", "", limited, group):
@@ -161,7 +160,7 @@ class WorkGroups:
         """Delete a work group and what is kept in it."""
         _refuse_reader(identity)
         name = self.require(parameters["WorkGroup"]).name
-        if name == _PRIMARY:
+        if name == PRIMARY:
             raise invalid_request("WorkGroup primary cannot be deleted")
         kept = [kind for kind in ("prepared", "named") if any(self._entries.all(kind, name))]
         if kept and not parameters.get("RecursiveDeleteOption"):
@@ -170,80 +169,6 @@ class WorkGroups:
             self._entries.remove_scope(kind, name)
         self._entries.remove("group", "", name)
         return {}
-
-    # Prepared statements
-
-    def create_prepared_statement(self, _: Identity, parameters: Parameters) -> Answer:
-        """Keep a statement by name."""
-        group, name = self.require(parameters["WorkGroup"]).name, parameters["StatementName"]
-        if not self._entries.add("prepared", group, name, _prepared(parameters, group)):
-            raise invalid_request(f"Prepared statement {name} already exists")
-        return {}
-
-    def update_prepared_statement(self, _: Identity, parameters: Parameters) -> Answer:
-        """Replace a statement."""
-        group, name = self.require(parameters["WorkGroup"]).name, parameters["StatementName"]
-        if not self._entries.replace("prepared", group, name, _prepared(parameters, group)):
-            raise _no_statement(name)
-        return {}
-
-    def get_prepared_statement(self, _: Identity, parameters: Parameters) -> Answer:
-        """One statement."""
-        name = parameters["StatementName"]
-        entry = self._entries.get("prepared", parameters["WorkGroup"], name)
-        if entry is None:
-            raise _no_statement(name)
-        return {"PreparedStatement": entry}
-
-    def delete_prepared_statement(self, _: Identity, parameters: Parameters) -> Answer:
-        """Forget a statement."""
-        name = parameters["StatementName"]
-        if not self._entries.remove("prepared", parameters["WorkGroup"], name):
-            raise _no_statement(name)
-        return {}
-
-    def list_prepared_statements(self, _: Identity, parameters: Parameters) -> Answer:
-        """The statements of a work group."""
-        group = self.require(parameters["WorkGroup"]).name
-        statements = [
-            {key: entry[key] for key in ("StatementName", "LastModifiedTime")}
-            for _, entry in self._entries.all("prepared", group)
-        ]
-        return page(statements, "PreparedStatements", parameters)
-
-    # Named queries
-
-    def create_named_query(self, _: Identity, parameters: Parameters) -> Answer:
-        """Keep a query."""
-        group = self.require(parameters.get("WorkGroup", _PRIMARY)).name
-        identifier = str(uuid.uuid4())
-        members = ("Name", "Description", "Database", "QueryString")
-        entry = {key: parameters[key] for key in members if key in parameters}
-        entry |= {"NamedQueryId": identifier, "WorkGroup": group}
-        self._entries.add("named", group, identifier, entry)
-        return {"NamedQueryId": identifier}
-
-    def get_named_query(self, _: Identity, parameters: Parameters) -> Answer:
-        """One kept query."""
-        return {"NamedQuery": self._named(parameters["NamedQueryId"])}
-
-    def list_named_queries(self, _: Identity, parameters: Parameters) -> Answer:
-        """Ids of the kept queries of a work group."""
-        group = self.require(parameters.get("WorkGroup", _PRIMARY)).name
-        names = [name for name, _ in self._entries.all("named", group)]
-        return page(names, "NamedQueryIds", parameters)
-
-    def delete_named_query(self, _: Identity, parameters: Parameters) -> Answer:
-        """Forget a kept query."""
-        entry = self._named(parameters["NamedQueryId"])
-        self._entries.remove("named", entry["WorkGroup"], entry["NamedQueryId"])
-        return {}
-
-    def _named(self, identifier: str) -> Answer:
-        entry = self._entries.find("named", identifier)
-        if entry is None:
-            raise invalid_request(f"Named query {identifier} was not found")
-        return entry
 
 
 def page(found: list[Any], member: str, parameters: Parameters, most: int = 50) -> Answer:
@@ -279,20 +204,6 @@ def _configuration(given: Parameters) -> Answer:
     if refused:
         raise invalid_request(f"{refused[0]} is not honoured by the local Athena")
     return dict(given) | ({"EngineVersion": _ENGINE_VERSION} if "EngineVersion" in given else {})
-
-
-def _prepared(parameters: Parameters, group: str) -> Answer:
-    return {
-        "StatementName": parameters["StatementName"],
-        "QueryStatement": parameters["QueryStatement"],
-        "Description": parameters.get("Description", ""),
-        "WorkGroupName": group,
-        "LastModifiedTime": time.time(),
-    }
-
-
-def _no_statement(name: str) -> ApiError:
-    return ApiError("ResourceNotFoundException", f"Prepared statement {name} was not found")
 
 
 def _refuse_reader(identity: Identity) -> None:

@@ -7,14 +7,14 @@ import json
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from orchestrate.local_athena import scan_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -26,6 +26,7 @@ CATALOG = "lake"
 
 # iceberg needs the two others, and would fetch them from outside.
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
+_Rows = TypeVar("_Rows")
 _PER_CURSOR = (
     "set TimeZone = 'UTC'",
     "set integer_division = true",
@@ -155,25 +156,43 @@ class Cursor:
             duckdb.InterruptException: It was stopped.
             QueryError: It read more than it may.
         """
+        return self._measured(lambda: self._connection.execute(sql).to_arrow_table())
+
+    def write(self, sql: str) -> int:
+        """Run a statement that writes; returns how many rows it wrote.
+
+        Raises:
+            duckdb.Error: It fails.
+            duckdb.InterruptException: It was stopped.
+            QueryError: It read more than it may.
+        """
+        # Not as Arrow, whose making puts an empty profile in place of the statement's.
+        rows = self._measured(lambda: self._connection.execute(sql).fetchall())
+        return int(rows[0][0] or 0) if rows else 0
+
+    def _measured(self, execute: Callable[[], _Rows]) -> _Rows:
         self._refuse_if_stopped()
         with scan_limit.Watch(self._connection, self._bytes_limit) as watch:
             try:
-                rows = self._connection.execute(sql).to_arrow_table()
+                rows = execute()
             except duckdb.InterruptException:
                 if watch.is_exceeded:
                     raise scan_limit.exceeded() from None
                 raise
         profile = json.loads(self._connection.get_profiling_information() or "{}")
         # A count that the table's metadata answer has no profile, and reads nothing.
-        self.scanned_bytes += int(profile.get("total_bytes_read", 0))
-        if self._bytes_limit is not None and self.scanned_bytes > self._bytes_limit:
-            raise scan_limit.exceeded()
+        self.add_scanned(int(profile.get("total_bytes_read", 0)))
         return rows
 
-    def count(self, sql: str) -> int:
-        """Run a statement that writes; returns how many rows it wrote."""
-        rows = self.run(sql)
-        return int(rows.column(0)[0].as_py()) if rows.num_rows else 0
+    def add_scanned(self, count: int) -> None:
+        """Count bytes of data that were read.
+
+        Raises:
+            QueryError: They are more than the query may read.
+        """
+        self.scanned_bytes += count
+        if self._bytes_limit is not None and self.scanned_bytes > self._bytes_limit:
+            raise scan_limit.exceeded()
 
     def describe(self, sql: str) -> list[tuple[str, str]]:
         """Names and DuckDB's types of a query's columns; the query does not run."""
@@ -185,11 +204,11 @@ class Cursor:
         """Let queries of this cursor read `rows` under `name`."""
         self._connection.register(name, rows)
 
-    def transaction(self, statements: Iterable[str]) -> list[pa.Table]:
-        """Run statements of which all take effect or none."""
+    def transaction(self, statements: Iterable[str]) -> list[int]:
+        """Run statements of which all take effect or none; returns each one's rows."""
         self._connection.execute("begin")
         try:
-            results = [self.run(statement) for statement in statements]
+            results = [self.write(statement) for statement in statements]
             self._refuse_if_stopped()
             self._connection.execute("commit")
         except BaseException:

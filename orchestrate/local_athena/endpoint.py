@@ -14,6 +14,7 @@ from botocore.config import Config
 from orchestrate.local_athena.athena_catalog import AthenaCatalog
 from orchestrate.local_athena.athena_groups import WorkGroups
 from orchestrate.local_athena.athena_queries import AthenaQueries
+from orchestrate.local_athena.athena_statements import NamedQueries, PreparedStatements
 from orchestrate.local_athena.entries import Entries
 from orchestrate.local_athena.glue_api import Catalog
 from orchestrate.local_athena.glue_partitions import Partitions
@@ -46,6 +47,8 @@ def create(settings: StackSettings, data: Path, metastore: Metastore, engine: En
             "InvalidRequestException",
             AthenaQueries(queries, history, results, groups),
             groups,
+            PreparedStatements(metastore.store, entries, groups),
+            NamedQueries(entries, groups),
             AthenaCatalog(catalog),
         ),
         Service.create("glue", "AWSGlue", "InvalidInputException", catalog, Partitions(metastore)),

@@ -5,11 +5,14 @@ https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from orchestrate.local_athena import csv_files
 from orchestrate.local_athena.duck import literal, quoted
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.types import athena_from_glue, duckdb_from_athena
@@ -27,9 +30,6 @@ HIVE_JSON = "org.apache.hive.hcatalog.data.JsonSerDe"
 OPENX_JSON = "org.openx.data.jsonserde.JsonSerDe"
 _JSON = (HIVE_JSON, OPENX_JSON, "org.apache.hadoop.hive.serde2.JsonSerDe")
 _DEFAULT_HIVE_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-# Of the columns that OpenCSVSerde turns into a type, an empty field is NULL; dates are days.
-# https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
-_CSV_QUOTE, _CSV_ESCAPE, _CSV_SEPARATOR = '"', "\\", ","
 
 
 def files_below(lake: IcebergCatalog, location: str) -> list[str]:
@@ -66,24 +66,23 @@ def query(table: HiveTable, metastore: Metastore, cursor: Cursor, *, with_path: 
     storage = definition["StorageDescriptor"]
     keys = definition.get("PartitionKeys", [])
     columns = {each["Name"]: _duckdb_type(each) for each in storage.get("Columns", [])}
+    scan = _Scan(definition, columns, metastore.lake, cursor, with_path)
     branches = []
     if keys:
         for part in metastore.partitions(definition["DatabaseName"], definition["Name"]):
             own = part.get("StorageDescriptor") or {}
-            files = files_below(metastore.lake, own.get("Location", ""))
             constants = {
                 key["Name"]: _constant(value, _duckdb_type(key))
                 for key, value in zip(keys, part["Values"], strict=True)
             }
-            if files:
+            paths = files_below(metastore.lake, own.get("Location", ""))
+            if paths:
                 serde = own if own.get("SerdeInfo", {}).get("SerializationLibrary") else storage
-                branches.append(
-                    _branch(definition, serde, columns, files, constants, cursor, with_path)
-                )
+                branches.append(scan.of(serde, paths, constants))
     else:
-        files = files_below(metastore.lake, storage["Location"])
-        if files:
-            branches.append(_branch(definition, storage, columns, files, {}, cursor, with_path))
+        paths = files_below(metastore.lake, storage["Location"])
+        if paths:
+            branches.append(scan.of(storage, paths, {}))
     if not branches:
         types = {**columns, **{each["Name"]: _duckdb_type(each) for each in keys}}
         if with_path:
@@ -117,106 +116,96 @@ def partition_rows(table: HiveTable, metastore: Metastore) -> pa.Table:
     )
 
 
-def _branch(
-    definition: dict[str, Any],
-    storage: dict[str, Any],
-    columns: dict[str, str],
-    files: list[str],
-    constants: dict[str, str],
-    cursor: Cursor,
-    with_path: bool,
-) -> str:
-    serde = storage.get("SerdeInfo", {})
-    library = serde.get("SerializationLibrary", "")
-    parameters = {**storage.get("Parameters", {}), **serde.get("Parameters", {})}
-    skipped = int(
-        definition.get("Parameters", {}).get(
-            "skip.header.line.count", parameters.get("skip.header.line.count", 0)
-        )
-    )
-    listed = f"[{', '.join(map(literal, files))}]"
-    if library == PARQUET:
-        source, values = _parquet(listed, columns, cursor)
-    elif library == OPEN_CSV:
-        separator = parameters.get("separatorChar", _CSV_SEPARATOR)
-        source = _csv(
-            listed,
-            columns,
-            skipped,
-            separator,
-            quote=parameters.get("quoteChar", _CSV_QUOTE),
-            escape=parameters.get("escapeChar", _CSV_ESCAPE),
-            null=None,
-        )
-        values = {name: _of_csv(name, kind) for name, kind in columns.items()}
-    elif library in (SIMPLE_TEXT, ""):
-        separator = parameters.get("field.delim", parameters.get("serialization.format", "\x01"))
-        null = parameters.get("serialization.null.format", "\\N")
-        source = _csv(listed, columns, skipped, separator, quote="", escape="", null=null)
-        values = {
-            name: quoted(name) if kind == "VARCHAR" else f"try_cast({quoted(name)} as {kind})"
-            for name, kind in columns.items()
-        }
-    elif library in _JSON:
-        types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
-        source = (
-            f"read_json({listed}, format = 'newline_delimited', columns = {{{types}}}, "
-            "filename = true)"
-        )
-        values = {name: quoted(name) for name in columns}
-    else:
+@dataclass(frozen=True)
+class _Scan:
+    """How a table's files are read; `columns` are without partition keys, with DuckDB's types."""
+
+    definition: dict[str, Any]
+    columns: dict[str, str]
+    lake: IcebergCatalog
+    cursor: Cursor
+    with_path: bool
+
+    def of(self, storage: dict[str, Any], paths: list[str], constants: dict[str, str]) -> str:
+        """A query of files; `constants` are the values of the partition keys."""
+        source, values = self._source(storage, paths)
+        selected = [f"{value} as {quoted(name)}" for name, value in {**values, **constants}.items()]
+        if self.with_path:
+            selected.append(f"filename as {quoted('$path')}")
+        return f"select {', '.join(selected)} from {source}"  # noqa: S608
+
+    def _source(self, storage: dict[str, Any], paths: list[str]) -> tuple[str, dict[str, str]]:
+        serde = storage.get("SerdeInfo", {})
+        library = serde.get("SerializationLibrary", "")
+        parameters = {**storage.get("Parameters", {}), **serde.get("Parameters", {})}
+        of_table = self.definition.get("Parameters", {})
+        header = "skip.header.line.count"
+        skipped = int(of_table.get(header, parameters.get(header, 0)))
+        listed = f"[{', '.join(map(literal, paths))}]"
+        if library == PARQUET:
+            return self._parquet(listed)
+        if library == OPEN_CSV:
+            return self._csv(paths, parameters, skipped)
+        if library in (SIMPLE_TEXT, ""):
+            return self._text(listed, parameters, skipped)
+        if library in _JSON:
+            types = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in self.columns.items())
+            source = (
+                f"read_json({listed}, format = 'newline_delimited', columns = {{{types}}}, "
+                "filename = true)"
+            )
+            return source, {name: quoted(name) for name in self.columns}
         raise QueryError(
             "HIVE_UNSUPPORTED_FORMAT",
             f"the local Athena does not read tables of {library}; use Parquet, CSV or JSON",
         )
-    selected = [f"{value} as {quoted(name)}" for name, value in {**values, **constants}.items()]
-    if with_path:
-        selected.append(f"filename as {quoted('$path')}")
-    return f"select {', '.join(selected)} from {source}"  # noqa: S608
 
-
-def _parquet(listed: str, columns: dict[str, str], cursor: Cursor) -> tuple[str, dict[str, str]]:
-    # Columns are found by name; those that no file has are NULL.
-    there = {
-        name.lower()
-        for name, _ in cursor.describe(
-            f"select * from read_parquet({listed}, union_by_name = true, "  # noqa: S608
-            "hive_partitioning = false)"
+    def _parquet(self, listed: str) -> tuple[str, dict[str, str]]:
+        # Columns are found by name; those that no file has are NULL.
+        source = (
+            f"read_parquet({listed}, union_by_name = true, hive_partitioning = false, "
+            "filename = true)"
         )
-    }
-    values = {
-        name: f"cast({quoted(name) if name.lower() in there else 'null'} as {kind})"
-        for name, kind in columns.items()
-    }
-    source = (
-        f"read_parquet({listed}, union_by_name = true, hive_partitioning = false, filename = true)"
-    )
-    return source, values
+        found = self.cursor.describe(f"select * from {source}")  # noqa: S608
+        there = {name.lower() for name, _ in found}
+        values = {
+            name: f"cast({quoted(name) if name.lower() in there else 'null'} as {kind})"
+            for name, kind in self.columns.items()
+        }
+        return source, values
 
+    def _csv(
+        self, paths: list[str], parameters: dict[str, str], skipped: int
+    ) -> tuple[str, dict[str, str]]:
+        files = self.lake.files()
+        sizes = files.get_file_info([each.removeprefix("s3://") for each in paths])
+        self.cursor.add_scanned(sum(each.size for each in sizes))
+        source = f"csv_{uuid.uuid4().hex}"
+        rows = csv_files.read(files, paths, list(self.columns), parameters, skipped)
+        self.cursor.register(source, rows)
+        return source, {name: _of_csv(name, kind) for name, kind in self.columns.items()}
 
-def _csv(
-    listed: str,
-    columns: dict[str, str],
-    skipped: int,
-    separator: str,
-    *,
-    quote: str,
-    escape: str,
-    null: str | None,
-) -> str:
-    types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-    # Without a text for NULL, an empty field is an empty string: none can equal this one.
-    null_text = "\x01\x02no text\x02" if null is None else null
-    return (
-        f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
-        f"auto_detect = false, delim = {literal(separator)}, quote = {literal(quote)}, "
-        f"escape = {literal(escape)}, nullstr = {literal(null_text)}, null_padding = true, "
-        "parallel = false, "
-        "strict_mode = false, hive_partitioning = false, filename = true)"
-    )
+    def _text(
+        self, listed: str, parameters: dict[str, str], skipped: int
+    ) -> tuple[str, dict[str, str]]:
+        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
+        separator = parameters.get("field.delim", parameters.get("serialization.format", "\x01"))
+        null = parameters.get("serialization.null.format", "\\N")
+        source = (
+            f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
+            f"auto_detect = false, delim = {literal(separator)}, quote = '', escape = '', "
+            f"nullstr = {literal(null)}, null_padding = true, strict_mode = false, "
+            "hive_partitioning = false, filename = true)"
+        )
+        values = {
+            name: quoted(name) if kind == "VARCHAR" else f"try_cast({quoted(name)} as {kind})"
+            for name, kind in self.columns.items()
+        }
+        return source, values
 
 
 def _of_csv(name: str, kind: str) -> str:
+    """A text of a CSV file as its column's type: empty ones are NULL, dates are days."""
     column = quoted(name)
     if kind in ("VARCHAR", "TEXT"):
         return f"coalesce({column}, '')"

@@ -13,6 +13,7 @@ import pyarrow as pa
 from orchestrate.local_athena.duck import quoted
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.names import TableName
+from orchestrate.local_athena.partitioning import of_spec
 from orchestrate.local_athena.types import athena_type, duckdb_from_athena
 
 if TYPE_CHECKING:
@@ -115,10 +116,19 @@ def _partition_type(table: Table) -> str:
     spec = table.spec()
     schema = table.schema()
     fields = [
-        f'"{each.name}" {athena_type(each.transform.result_type(schema.find_type(each.source_id)))}'
-        for each in spec.fields
+        f'"{name}" {athena_type(each.transform.result_type(schema.find_type(each.source_id)))}'
+        for name, each in zip(_partition_names(table), spec.fields, strict=True)
     ]
     return f"row({', '.join(fields)})" if fields else ""
+
+
+def _partition_names(table: Table) -> list[str]:
+    """Names of the partition fields as Trino gives them; DuckDB gives others."""
+    schema = table.schema()
+    return [
+        of_spec(each.transform, str(schema.find_column_name(each.source_id))).name
+        for each in table.spec().fields
+    ]
 
 
 def _snapshots(table: Table) -> list[dict[str, Any]]:
@@ -198,7 +208,7 @@ def _manifests(table: Table) -> list[dict[str, Any]]:
 
 
 def _partitions(table: Table) -> list[dict[str, Any]]:
-    names = [each.name for each in table.spec().fields]
+    names = _partition_names(table)
     totals: dict[tuple[Any, ...], list[int]] = {}
     for task in table.scan().plan_files():
         key = tuple(task.file.partition[position] for position in range(len(names)))

@@ -30,7 +30,8 @@ _BY_TEXT: tuple[tuple[str, str], ...] = (
     (r"must appear in the GROUP BY", "EXPRESSION_NOT_AGGREGATE"),
     (r"more than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS"),
     (r"[Dd]ivision by zero", "DIVISION_BY_ZERO"),
-    (r"409|CommitFailed|requirement", "ICEBERG_COMMIT_ERROR"),
+    (r"Conflict_409|CommitFailed|Requirement failed", "ICEBERG_COMMIT_ERROR"),
+    (r"Could not (connect|establish)|Failed to retrieve OAuth2", "GENERIC_INTERNAL_ERROR"),
 )
 _SYSTEM = (
     "HIVE_CANNOT_OPEN_SPLIT",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -133,7 +134,8 @@ class Results:
             answer = self._s3_client(identity).get_object(
                 Bucket=bucket, Key=key, Range=f"bytes={offset}-"
             )
-            yield from answer["Body"].iter_chunks(_READ_BYTES)
+            with closing(answer["Body"]) as body:  # a page seldom reads to the end
+                yield from body.iter_chunks(_READ_BYTES)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "InvalidRange":  # nothing from there on: the file is empty, or at its end

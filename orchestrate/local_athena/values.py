@@ -128,9 +128,10 @@ def _timestamps(values: pa.Array, precision: int, zone: str) -> list[str | None]
     return [None if text is None else text + zone for text in written]
 
 
-def _double(value: float) -> str:
+def _double(value: float | Decimal) -> str:
     """As Java writes a double: https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/lang/Double.html#toString(double)."""
-    return _java(value, repr(value))
+    number = float(value)  # DuckDB may have computed a decimal
+    return _java(number, repr(number))
 
 
 def _float(value: float) -> str:

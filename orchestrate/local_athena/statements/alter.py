@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.update.schema import UpdateSchema
 
     from orchestrate.local_athena.names import TableName
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 

@@ -17,7 +17,7 @@ from orchestrate.local_athena.names import of_node
 from orchestrate.local_athena.translate import parse
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 _STAGE = "merge_stage"
@@ -42,12 +42,11 @@ def run(session: Session, reader: Reader) -> QueryResult:
         count = _merge_by_stage(session, bound)
     else:
         try:
-            (result,) = session.cursor.transaction([bound.sql(dialect="duckdb")])
+            (count,) = session.cursor.transaction([bound.sql(dialect="duckdb")])
         except duckdb.NotImplementedException as error:
             if "same row was updated multiple times" in str(error):
                 raise _several_matches() from None
             raise
-        count = int(result.column(0)[0].as_py()) if result.num_rows else 0
     return QueryResult(StatementKind.DML, kind, update_count=count)
 
 
@@ -101,7 +100,7 @@ def _merge_by_stage(session: Session, merge: exp.Merge) -> int:
         if _SEVERAL in str(error):
             raise _several_matches() from None
         raise
-    return sum(int(each.column(0)[0].as_py()) for each in results[heads:] if each.num_rows)
+    return sum(results[heads:])
 
 
 def _clause(

@@ -16,8 +16,8 @@ from pyiceberg.types import NestedField
 
 from orchestrate.local_athena import hive_files
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
-from orchestrate.local_athena.statements.partitioning import PartitionField, parse_field
-from orchestrate.local_athena.statements.reader import Reader
+from orchestrate.local_athena.partitioning import PartitionField, parse_field
+from orchestrate.local_athena.reader import Reader
 from orchestrate.local_athena.statements.table_properties import read_tblproperties
 from orchestrate.local_athena.types import athena_from_glue, iceberg_type
 

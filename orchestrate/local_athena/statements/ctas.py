@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from orchestrate.local_athena.duck import CATALOG, literal, quoted
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
+from orchestrate.local_athena.partitioning import parse_field
 from orchestrate.local_athena.statements import hive_writes
 from orchestrate.local_athena.statements.iceberg_writes import cast_columns, staged
-from orchestrate.local_athena.statements.partitioning import parse_field
 from orchestrate.local_athena.statements.query import compiled
 from orchestrate.local_athena.statements.table_properties import (
     Value,
@@ -24,7 +24,7 @@ from orchestrate.local_athena.types import duckdb_from_athena, iceberg_type
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.names import TableName
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 SUB_KIND = "CREATE_TABLE_AS_SELECT"
@@ -116,13 +116,13 @@ def _iceberg(
     }
     by = ", ".join(each.duckdb_clause for each in fields)
     listed = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())
-    (result,) = session.cursor.transaction(
+    (count,) = session.cursor.transaction(
         [
             f"create table {quoted(CATALOG, name.database, name.name)} "
             f"{f'partitioned by ({by}) ' if by else ''}with ({listed}) as {rows}"
         ]
     )
-    return int(result.column(0)[0].as_py()) if result.num_rows else 0
+    return count
 
 
 def _check_columns(columns: tuple[Column, ...]) -> None:

@@ -9,7 +9,7 @@ from orchestrate.local_athena.model import QueryError, QueryResult, StatementKin
 from orchestrate.local_athena.statements.table_properties import read_tblproperties
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 

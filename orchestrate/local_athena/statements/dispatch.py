@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from orchestrate.local_athena.model import QueryError, QueryResult
+from orchestrate.local_athena.reader import Reader
 from orchestrate.local_athena.statements import (
     alter,
     changes,
@@ -22,7 +23,7 @@ from orchestrate.local_athena.statements import (
     unload,
     views,
 )
-from orchestrate.local_athena.statements.reader import Reader
+from orchestrate.local_athena.translate.reserved import DDL_RESERVED
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.statements.session import Session
@@ -32,7 +33,10 @@ Runner = Callable[["Session", Reader], QueryResult]
 
 def _create_table(session: Session, reader: Reader) -> QueryResult:
     """CREATE TABLE with columns, or with a query."""
-    return (create_table.run if _after_name(reader) == "(" else ctas.run)(session, reader)
+    if _after_name(reader) != "(":
+        return ctas.run(session, reader)
+    reader.reserved = DDL_RESERVED
+    return create_table.run(session, reader)
 
 
 def _after_name(reader: Reader) -> str:
@@ -85,6 +89,23 @@ _BY_FIRST_WORDS: tuple[tuple[tuple[str, ...], Runner], ...] = (
 )
 
 
+# What Athena reads as Hive does has other reserved words.
+_OF_HIVE = (
+    alter.drop,
+    alter.run,
+    create_table.run,
+    databases.create,
+    databases.drop,
+    partitions.repair,
+    show.columns,
+    show.create_table,
+    show.describe,
+    show.partitions,
+    show.properties,
+    show.tables,
+)
+
+
 def run(session: Session) -> QueryResult:
     """Run the statement of a session's request.
 
@@ -104,5 +125,7 @@ def run(session: Session) -> QueryResult:
     for words, runner in _BY_FIRST_WORDS:
         if reader.accept(*words):
             reader.position = 0
+            if runner in _OF_HIVE:
+                reader.reserved = DDL_RESERVED
             return runner(session, reader)
     raise reader.error("a statement of Athena's")

@@ -10,8 +10,8 @@ from orchestrate.local_athena import hive_files
 from orchestrate.local_athena.duck import literal, quoted
 from orchestrate.local_athena.metastore import HiveTable
 from orchestrate.local_athena.model import Column, QueryError
+from orchestrate.local_athena.partitioning import PartitionField
 from orchestrate.local_athena.statements.iceberg_writes import cast_columns, staged
-from orchestrate.local_athena.statements.partitioning import PartitionField
 from orchestrate.local_athena.statements.table_properties import Value, list_of, text_of
 from orchestrate.local_athena.types import (
     athena_from_glue,
@@ -186,8 +186,6 @@ def copy(
 
     Files bear the query's id: those of a query that was killed can be told.
     """
-    if session.cursor.count(f"select count(*) from ({sql} limit 1)") == 0:  # noqa: S608
-        return 0
     extension = _EXTENSIONS[file_format]
     options = {
         "PARQUET": "format parquet",
@@ -201,6 +199,10 @@ def copy(
     if file_format == "PARQUET" or codec != "uncompressed":
         options += f", compression {codec}"
     stem = f"{session.request.id}_{uuid.uuid4().hex[:8]}"
+    if keys and file_format == "JSON":
+        raise QueryError(
+            "NOT_SUPPORTED", "the local Athena writes no partitions of JSON; use PARQUET"
+        )
     if keys:
         by = ", ".join(map(quoted, keys))
         target = location.rstrip("/")
@@ -210,7 +212,7 @@ def copy(
         )
     else:
         target = f"{location.rstrip('/')}/{stem}.{extension}"
-    return session.cursor.count(f"copy ({sql}) to {literal(target)} ({options})")
+    return session.cursor.write(f"copy ({sql}) to {literal(target)} ({options})")
 
 
 def register_partitions(session: Session, definition: dict[str, Any]) -> list[list[str]]:

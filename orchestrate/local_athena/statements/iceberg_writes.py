@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrate.local_athena.duck import quoted
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.statements.partitioning import MAX_OPEN_PARTITIONS, PartitionField
+from orchestrate.local_athena.partitioning import MAX_OPEN_PARTITIONS, PartitionField
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.statements.session import Session
@@ -33,9 +33,9 @@ def staged(session: Session, sql: str, fields: list[PartitionField], error: str)
     """
     if not fields:
         return sql
-    session.cursor.run(f"create or replace temp table {_STAGED} as {sql}")
+    session.cursor.write(f"create or replace temp table {_STAGED} as {sql}")
     values = ", ".join(each.duckdb_value for each in fields)
-    count = session.cursor.count(
+    count = session.cursor.write(
         f"select count(*) from (select distinct {values} from {_STAGED})"  # noqa: S608
     )
     if count > MAX_OPEN_PARTITIONS:

@@ -11,16 +11,16 @@ from orchestrate.local_athena.duck import CATALOG, quoted
 from orchestrate.local_athena.metastore import HiveTable
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.names import TableName
+from orchestrate.local_athena.partitioning import of_spec
 from orchestrate.local_athena.relations import columns_of
 from orchestrate.local_athena.statements import hive_writes
 from orchestrate.local_athena.statements.iceberg_writes import cast_columns, staged
-from orchestrate.local_athena.statements.partitioning import of_spec
 from orchestrate.local_athena.statements.query import compiled
 from orchestrate.local_athena.translate import parse
 from orchestrate.local_athena.types import can_coerce, duckdb_from_athena
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 _ATTEMPTS = 5
@@ -79,13 +79,13 @@ def _into_iceberg(
     statement = f"insert into {quoted(CATALOG, name.database, name.name)} ({listed}) {rows}"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            (result,) = session.cursor.transaction([statement])
+            (count,) = session.cursor.transaction([statement])
         except duckdb.TransactionException as error:
             # Somebody else committed meanwhile, and this statement has had no effect.
             if "Conflict_409" not in str(error) or attempt == _ATTEMPTS:
                 raise
         else:
-            return int(result.column(0)[0].as_py())
+            return count
     raise AssertionError
 
 

@@ -18,7 +18,7 @@ from orchestrate.local_athena.upkeep.where import partition_condition
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.names import TableName
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 
@@ -30,11 +30,11 @@ def optimize(session: Session, reader: Reader) -> QueryResult:
     table = _iceberg(session, name)
     where = None
     if reader.accept("WHERE"):
-        query = parse(f"select 1 where {reader.rest()}")  # noqa: S608
+        query = parse(f"select 1 where {reader.rest()}")
         where = partition_condition(query.args["where"].this, table)
     reader.end()
     done = optimizing.optimize(table, session.cancellation, where)
-    session.cursor.scanned_bytes += done.rewritten_bytes
+    session.cursor.add_scanned(done.rewritten_bytes)
     return QueryResult(StatementKind.DML, "OPTIMIZE")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.statements.reader import Reader
+from orchestrate.local_athena.reader import Reader
 from orchestrate.local_athena.translate import parse
 
 _CONSTANTS = (exp.Literal, exp.Boolean, exp.Null, exp.Neg, exp.Cast, exp.DataType,

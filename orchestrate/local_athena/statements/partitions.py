@@ -13,7 +13,7 @@ from orchestrate.local_athena.statements.query import text_result
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.names import TableName
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 

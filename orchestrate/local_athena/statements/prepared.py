@@ -11,7 +11,7 @@ from orchestrate.local_athena.model import QueryError, QueryResult, StatementKin
 from orchestrate.local_athena.statements import parameters
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 

@@ -13,7 +13,7 @@ from orchestrate.local_athena.translate import parse
 from orchestrate.local_athena.types import athena_from_duckdb, duckdb_from_athena
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 _UNNAMED = "__unnamed_"

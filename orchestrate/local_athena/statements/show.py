@@ -12,12 +12,12 @@ from pyiceberg.table import Table
 
 from orchestrate.local_athena.glue_shapes import View, is_view, view_of
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
-from orchestrate.local_athena.statements.partitioning import of_spec
+from orchestrate.local_athena.partitioning import of_spec
 from orchestrate.local_athena.statements.query import text_result
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.names import TableName
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 

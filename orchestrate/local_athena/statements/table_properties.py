@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.statements.reader import Reader
+from orchestrate.local_athena.reader import Reader
 
 Value = str | int | bool | list[str]
 

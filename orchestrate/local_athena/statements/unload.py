@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from orchestrate.local_athena import hive_files
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
+from orchestrate.local_athena.partitioning import PartitionField
 from orchestrate.local_athena.statements import hive_writes
 from orchestrate.local_athena.statements.iceberg_writes import cast_columns, staged
-from orchestrate.local_athena.statements.partitioning import PartitionField
 from orchestrate.local_athena.statements.query import compiled
 from orchestrate.local_athena.statements.table_properties import list_of, read_with, text_of
 from orchestrate.local_athena.translate import parse
 from orchestrate.local_athena.types import duckdb_from_athena
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 _PROPERTIES = frozenset(

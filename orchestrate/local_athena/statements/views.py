@@ -11,7 +11,7 @@ from orchestrate.local_athena.statements.query import compiled
 from orchestrate.local_athena.translate import parse
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.statements.reader import Reader
+    from orchestrate.local_athena.reader import Reader
     from orchestrate.local_athena.statements.session import Session
 
 

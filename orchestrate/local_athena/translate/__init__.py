@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 
-def to_duckdb(tree: exp.Expression, schema: Schema) -> exp.Expression:
+def to_duckdb(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """Turn a statement into one that DuckDB answers as Athena would.
 
-    What DuckDB has no like of for a result comes as text: intervals, and timestamps shown in another
-    zone than UTC. The tables stay `exp.Table` with database, name, alias and `version`; a column may be the hidden
-    `$path` of one.
+    What DuckDB has no like of for a result comes as text: intervals, and timestamps shown in
+    another zone than UTC. The tables stay `exp.Table` with database, name, alias and `version`; a
+    column may be the hidden `$path` of one.
 
     Args:
         tree: Of `parse`: a query, INSERT, UPDATE, DELETE, MERGE or CREATE TABLE … AS; each table
@@ -51,7 +51,7 @@ def to_duckdb(tree: exp.Expression, schema: Schema) -> exp.Expression:
     return shown(made, fields) if isinstance(made, exp.Query) else made
 
 
-def result_types(tree: exp.Expression, schema: Schema) -> list[Column]:
+def result_types(tree: exp.Expr, schema: Schema) -> list[Column]:
     """Give the columns of a query's result, with Athena's names and types.
 
     Raises:

@@ -37,6 +37,8 @@ from orchestrate.local_athena.translate.types import (
 
 # 2020-01-01 10:00:00 Europe/Paris, … +01:00, … UTC
 _ZONED = re.compile(r"^\s*\S+(?:\s+[\d:.]+)?\s*(?P<zone>[A-Za-z][\w/+:-]*|[+-]\d\d:?\d\d)\s*$")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.(\d{1,6}))?")
 
 
 def cast(term: Term, target: Type, place: str = "") -> Term:
@@ -79,11 +81,13 @@ def _cast(term: Term, target: Type) -> Term | None:
     return rule(term, target) if rule else None
 
 
-def text_of(term: Term) -> exp.Expression | None:
+def text_of(term: Term) -> exp.Expr | None:
     """Write a value as text, the way CAST(… AS varchar) does; None where Trino does not."""
     source = term.type
     if source.is_text:
         return term.node
+    if source.name == "decimal" and source.params[0] == source.params[1]:  # `.05` to DuckDB
+        return duck("regexp_replace(CAST(_1 AS VARCHAR), '^(-?)[.]', '\\10.')", term)
     if source.is_integer or source.name in ("boolean", "decimal", "uuid", "date"):
         return duck("CAST(_1 AS VARCHAR)", term)
     if source.name in ("double", "real"):
@@ -172,6 +176,8 @@ def _to_double(term: Term, target: Type) -> Term | None:
 
 
 def _to_date(term: Term, target: Type) -> Term | None:
+    if isinstance(term.value, str) and _DATE.fullmatch(term.value):
+        return Term(duck("CAST(_1 AS DATE)", term), target)  # plain, so that partitions are pruned
     if term.type.is_text:
         return Term(duck("trino_date(_1)", term), target)
     if term.type.is_temporal:
@@ -180,15 +186,23 @@ def _to_date(term: Term, target: Type) -> Term | None:
     return None
 
 
-def rounded(node: exp.Expression, given: int, wanted: int) -> exp.Expression:
+def rounded(node: exp.Expr, given: int, wanted: int) -> exp.Expr:
     """Round a TIMESTAMP from `given` to `wanted` digits of the second."""
     return duck(f"trino_round_timestamp(_1, {wanted})", node) if wanted < given else node
+
+
+def _timestamp_node(node: exp.Expr, value: object, digits: int) -> exp.Expr:
+    """Read a TIMESTAMP; a full literal becomes a plain one, so that partitions are pruned."""
+    found = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if found and len(found[1] or "") <= digits:
+        return duck("CAST(_1 AS TIMESTAMP)", node)
+    return rounded(duck("trino_timestamp(_1)", node), 6, digits)
 
 
 def _to_timestamp(term: Term, target: Type) -> Term | None:
     digits = target.params[0]
     if term.type.is_text:
-        return Term(rounded(duck("trino_timestamp(_1)", term), 6, digits), target)
+        return Term(_timestamp_node(term.node, term.value, digits), target)
     if term.type == DATE:
         return Term(duck("CAST(_1 AS TIMESTAMP)", term), target)
     if term.type.is_temporal:
@@ -224,8 +238,7 @@ def _text_to_zoned(term: Term, target: Type) -> Term:
     found = _ZONED.match(term.value)
     zone = found["zone"] if found else "UTC"
     local = term.value[: found.start("zone")].strip() if found else term.value
-    node = duck("trino_timestamp(_1)", exp.Literal.string(local))
-    node = rounded(node, 6, target.params[0])
+    node = _timestamp_node(exp.Literal.string(local), local, target.params[0])
     zone = normal_zone(zone)
     return Term(
         duck("timezone(_2, _1)", node, exp.Literal.string(zone)), replace(target, zone=zone)
@@ -296,10 +309,6 @@ def _to_nested(term: Term, target: Type) -> Term | None:
         inner = cast(Term(item, source.items[0]), target.items[0])
         node = duck('list_transform(_1, lambda "trino_item": _2)', term.node, inner.node)
         return Term(cast_node(node, target), target)
-    for a, b in zip(source.items, target.items, strict=True):
-        if a != b and not (a.is_numeric and b.is_numeric and _widens(a, b)) and a != UNKNOWN:
-            if not (a.is_text and b.is_text):
-                raise not_supported(f"cast of {source} to {target}", "cast the parts one by one")
     if source.name == "row":
         fields = [name or f"field{i}" for i, name in enumerate(target.fields)]
         parts = []
@@ -312,6 +321,10 @@ def _to_nested(term: Term, target: Type) -> Term | None:
             )
         made = cast_node(exp.Struct(expressions=parts), target)
         return Term(duck("CASE WHEN _1 IS NOT NULL THEN _2 END", term.node, made), target)
+    for a, b in zip(source.items, target.items, strict=True):  # a map
+        is_same = a in (b, UNKNOWN) or _widens(a, b) or (a.is_text and b == VARCHAR)
+        if not is_same:
+            raise not_supported(f"cast of {source} to {target}", "use transform_values and map()")
     return Term(cast_node(term.node, target), target)
 
 
@@ -319,11 +332,11 @@ def _widens(source: Type, target: Type) -> bool:
     return (
         source.is_numeric
         and target.is_numeric
-        and (not source.name == "double" or target.name == "double")
+        and (source.name != "double" or target.name == "double")
     )
 
 
-def row_part(term: Term, place: int) -> exp.Expression:
+def row_part(term: Term, place: int) -> exp.Expr:
     """Give a field of a row by its place, from 0."""
     name = term.type.fields[place]
     if all(field is None for field in term.type.fields):

@@ -66,14 +66,14 @@ def value_zone(type_: Type, what: str) -> str:
     return type_.zone
 
 
-def local_timestamp(term: Term, what: str) -> exp.Expression:
+def local_timestamp(term: Term, what: str) -> exp.Expr:
     """Give the local date and time of an instant, as TIMESTAMP (or DATE for a date)."""
     if term.type.name == "timestamp with time zone":
         return duck(f"timezone('{value_zone(term.type, what)}', _1)", term)
     return term.node
 
 
-def back_to_instant(node: exp.Expression, type_: Type) -> Term:
+def back_to_instant(node: exp.Expr, type_: Type) -> Term:
     """Turn a local date and time back into the type it came from."""
     if type_.name == "timestamp with time zone":
         return Term(duck(f"timezone('{type_.zone}', CAST(_1 AS TIMESTAMP))", node), type_)

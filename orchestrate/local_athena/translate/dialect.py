@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlglot import exp, tokens
+from sqlglot import exp
 from sqlglot.dialects.athena import Athena, _TrinoTokenizer
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.parsers.athena import AthenaParser, AthenaTrinoParser
+from sqlglot.tokenizer_core import Token
 
 # Calls with a grammar of their own; what sqlglot reads of them is what Trino means.
 _SPECIAL_CALLS = (
@@ -67,7 +68,7 @@ class DuckDBText(DuckDB):
         }
 
 
-def tokenize(sql: str) -> list[tokens.Token]:
+def tokenize(sql: str) -> list[Token]:
     """Split a text into Trino's tokens.
 
     Raises:
@@ -76,6 +77,6 @@ def tokenize(sql: str) -> list[tokens.Token]:
     return _TrinoTokenizer(AthenaSql()).tokenize(sql)
 
 
-def is_call(node: exp.Expression, name: str) -> bool:
+def is_call(node: exp.Expr, name: str) -> bool:
     """Say whether a node is a call of a function, by its lower-case name."""
     return isinstance(node, exp.Anonymous) and node.name.lower() == name

@@ -41,7 +41,7 @@ class Binder:
         self.schema = schema
         self._numbers = count(1)
 
-    def subquery(self, node: exp.Expression, scope: Scope) -> tuple[exp.Query, list[Field]]:
+    def subquery(self, node: exp.Expr, scope: Scope) -> tuple[exp.Query, list[Field]]:
         """Bind a query inside; what binds queries gives it."""
         raise NotImplementedError
 
@@ -49,7 +49,7 @@ class Binder:
         """Give a name that no query has."""
         return f"trino_{stem}_{next(self._numbers)}"
 
-    def term(self, node: exp.Expression, scope: Scope) -> Term:
+    def term(self, node: exp.Expr, scope: Scope) -> Term:
         """Bind an expression.
 
         Raises:
@@ -60,7 +60,7 @@ class Binder:
             raise not_supported(f"{place_of(node)}{node.sql('trino')[:80]}", "write it otherwise")
         return rule(self, node, scope)
 
-    def condition(self, node: exp.Expression, scope: Scope, clause: str) -> exp.Expression:
+    def condition(self, node: exp.Expr, scope: Scope, clause: str) -> exp.Expr:
         """Bind what must be true or false."""
         found = self.term(node, scope)
         if found.type not in (BOOLEAN, UNKNOWN):
@@ -70,10 +70,10 @@ class Binder:
         return coerce(found, BOOLEAN).node
 
 
-Rule = Callable[[Binder, exp.Expression, Scope], Term]
+Rule = Callable[[Binder, exp.Expr, Scope], Term]
 
 
-def _literal(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _literal(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     text = node.name
     if node.args.get("is_string"):
         return Term(exp.Literal.string(text), Type("varchar", (len(text),)), text)
@@ -91,7 +91,7 @@ def _literal(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(exp.Literal.number(value), type_, value)
 
 
-def _column(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _column(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     """A name is a lambda's variable, a column, or a field of a row; `a.b.c` may be any of these."""
     parts = [
         part for part in (node.args.get(k) for k in ("catalog", "db", "table", "this")) if part
@@ -104,12 +104,10 @@ def _column(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
 
 
 def _resolved(names: list[str], scope: Scope, place: str) -> Term:
-    found = scope.variable(names[0])
-    rest = names[1:]
-    if found is None and len(names) > 1 and scope.has_relation(names[0]):
-        found, rest = scope.column(names[1], names[0], place), names[2:]
-    if found is None and len(names) > 2 and scope.has_relation(names[1]):
-        found, rest = scope.column(names[2], names[1], place), names[3:]
+    found, rest = scope.variable(names[0]), names[1:]
+    for at in range(len(names) - 1):  # catalog and database may stand before the table
+        if found is None and scope.has_relation(names[at]):
+            found, rest = scope.column(names[at + 1], names[at], place), names[at + 2 :]
     if found is None:
         found, rest = scope.column(names[0], None, place), names[1:]
     if found is None:
@@ -131,40 +129,40 @@ def field_of(row: Term, name: str, place: str) -> Term:
     raise QueryError("COLUMN_NOT_FOUND", f"{place}the row {row.type} has no field '{name}'")
 
 
-def _identifier(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _identifier(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return _resolved([node.name.lower()], scope, place_of(node))
 
 
-def _dot(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _dot(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return field_of(binder.term(node.this, scope), node.expression.name, place_of(node))
 
 
-def _paren(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _paren(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     found = binder.term(node.this, scope)
     return Term(exp.Paren(this=found.node), found.type, found.value)
 
 
 def _arithmetic(sign: str) -> Rule:
-    def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+    def rule(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
         left, right = binder.term(node.this, scope), binder.term(node.expression, scope)
         return arithmetic(sign, left, right, place_of(node))
 
     return rule
 
 
-def _negative(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _negative(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     inner = node.this
     if isinstance(inner, exp.Literal) and inner.name == str(_MAX["bigint"]):
         return Term(duck("CAST('-9223372036854775808' AS BIGINT)"), BIGINT, -_MAX["bigint"])
     return negated(binder.term(inner, scope), place_of(node))
 
 
-def _concatenated(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _concatenated(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     left, right = binder.term(node.this, scope), binder.term(node.expression, scope)
     return concatenated(left, right, place_of(node))
 
 
-def _cast(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _cast(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     target = of_node(node.args["to"])
     literal = isinstance(node.this, exp.Literal) and node.args["to"].this == exp.DType.DECIMAL
     if literal and not node.args["to"].expressions:  # DECIMAL '1.23' takes its digits' type
@@ -176,14 +174,14 @@ def _cast(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return cast(binder.term(node.this, scope), target, place_of(node))
 
 
-def _try_cast(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _try_cast(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     found = _cast(binder, node, scope)
     return Term(duck("TRY(_1)", found), found.type)
 
 
-def _case(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _case(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     operand = node.args.get("this")
-    tests: list[exp.Expression] = []
+    tests: list[exp.Expr] = []
     values: list[Term] = []
     for branch in node.args["ifs"]:
         if operand is None:
@@ -202,14 +200,14 @@ def _case(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(exp.Case(ifs=branches, default=last), values[0].type)
 
 
-def _if(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _if(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     case = exp.Case(
         ifs=[exp.If(this=node.this, true=node.args["true"])], default=node.args.get("false")
     )
     return _case(binder, case, scope)
 
 
-def _array(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _array(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     if not node.expressions:
         return Term(duck("CAST([] AS INTEGER[])"), array(UNKNOWN))
     items = unify([binder.term(item, scope) for item in node.expressions], "ARRAY")
@@ -217,7 +215,7 @@ def _array(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(made, array(items[0].type))
 
 
-def _bracket(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _bracket(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     """Take an item; Trino fails where there is none, DuckDB gives NULL."""
     whole = binder.term(node.this, scope)
     if len(node.expressions) != 1:
@@ -248,13 +246,13 @@ def row_of(items: list[Term]) -> Term:
     return Term(made, type_)
 
 
-def _tuple(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _tuple(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return row_of([binder.term(item, scope) for item in node.expressions])
 
 
-def _call(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _call(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     name = node.name.lower()
-    if name in SPECIAL:
+    if name in SPECIAL and isinstance(node, exp.Anonymous):
         return SPECIAL[name](binder, node, scope)
     if any(isinstance(item, exp.Lambda) for item in node.expressions):
         call(name, [], place_of(node))
@@ -264,14 +262,14 @@ def _call(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
 def _special(name: str, *keys: str) -> Rule:
     """A call with a grammar of its own, as POSITION(a IN b), is a plain call of `name`."""
 
-    def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+    def rule(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
         args = [node.args[key] for key in keys if node.args.get(key) is not None]
         return call(name, [binder.term(arg, scope) for arg in args], place_of(node))
 
     return rule
 
 
-def _extract(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _extract(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     name = node.this.name.lower()
     names = {
         "day_of_month": "day",
@@ -282,14 +280,22 @@ def _extract(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return call(names.get(name, name), [binder.term(node.expression, scope)], place_of(node))
 
 
-def _trim(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _trim(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     side = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position")), "trim")
     args = [node.this] + ([node.expression] if node.args.get("expression") else [])
     return call(side, [binder.term(arg, scope) for arg in args], place_of(node))
 
 
+def _normalize(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
+    """DuckDB knows the form NFC alone."""
+    form = node.args.get("form")
+    if form and form.name.upper() != "NFC":
+        raise not_supported(f"{place_of(node)}normalize to {form.name}", "use NFC")
+    return call("normalize", [binder.term(node.this, scope)], place_of(node))
+
+
 def _now(name: str) -> Rule:
-    def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+    def rule(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
         precision = node.args.get("this")
         args = [binder.term(precision, scope)] if precision is not None else []
         return call(name, args, place_of(node))
@@ -297,7 +303,7 @@ def _now(name: str) -> Rule:
     return rule
 
 
-def _scalar_subquery(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _scalar_subquery(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     query, fields = binder.subquery(node.this, scope)
     if len(fields) != 1:
         raise QueryError(
@@ -307,35 +313,35 @@ def _scalar_subquery(binder: Binder, node: exp.Expression, scope: Scope) -> Term
     return Term(exp.Subquery(this=query), fields[0].type)
 
 
-def _interval(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _interval(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return interval(node)
 
 
-def _at_time_zone(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _at_time_zone(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     args = [binder.term(node.this, scope), binder.term(node.args["zone"], scope)]
     return call("at_timezone", args, place_of(node))
 
 
-def _hex(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _hex(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     digits = (
         f"{int(node.name):X}" if node.name.isdigit() and node.args.get("is_integer") else node.name
     )
     return Term(duck(f"unhex('{digits}')"), VARBINARY)
 
 
-def _json(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _json(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return call("json_parse", [binder.term(node.this, scope)], place_of(node))
 
 
-def _null(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _null(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return Term(exp.null(), UNKNOWN, None)
 
 
-def _boolean(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _boolean(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     return Term(node.copy(), BOOLEAN, bool(node.this))
 
 
-_RULES: dict[type[exp.Expression], Rule] = {
+_RULES: dict[type[exp.Expr], Rule] = {
     exp.Literal: _literal,
     exp.Null: _null,
     exp.Boolean: _boolean,
@@ -361,6 +367,7 @@ _RULES: dict[type[exp.Expression], Rule] = {
     exp.StrPosition: _special("strpos", "this", "substr"),
     exp.Substring: _special("substr", "this", "start", "length"),
     exp.Extract: _extract,
+    exp.Normalize: _normalize,
     exp.Trim: _trim,
     exp.CurrentDate: _now("current_date"),
     exp.CurrentTimestamp: _now("current_timestamp"),

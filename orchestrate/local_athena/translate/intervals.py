@@ -23,7 +23,7 @@ _UNITS = {
 }
 
 
-def interval(node: exp.Expression) -> Term:
+def interval(node: exp.Expr) -> Term:
     """Read `INTERVAL '2' DAY`; one of two units (`DAY TO SECOND`) is refused.
 
     Raises:

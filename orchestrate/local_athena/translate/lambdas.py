@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
 
 
-def arguments(node: exp.Anonymous, count: int) -> list[exp.Expression]:
+def arguments(node: exp.Anonymous, count: int) -> list[exp.Expr]:
     """Give a call's arguments.
 
     Raises:
@@ -36,7 +36,7 @@ def variable(binder: Binder, type_: Type) -> tuple[exp.Identifier, Term]:
     return name, Term(name, type_)
 
 
-def body(binder: Binder, node: exp.Expression, scope: Scope, values: list[Term]) -> Term:
+def body(binder: Binder, node: exp.Expr, scope: Scope, values: list[Term]) -> Term:
     """Bind the body of a lambda, with `values` for its variables.
 
     Raises:
@@ -51,11 +51,11 @@ def body(binder: Binder, node: exp.Expression, scope: Scope, values: list[Term])
     return binder.term(node.this, inner)
 
 
-def function(node: exp.Expression, *names: exp.Identifier) -> exp.Lambda:
+def function(node: exp.Expr, *names: exp.Identifier) -> exp.Lambda:
     """Make DuckDB's lambda."""
     return exp.Lambda(this=node, expressions=list(names))
 
 
-def applied(name: str, *args: exp.Expression) -> exp.Anonymous:
+def applied(name: str, *args: exp.Expr) -> exp.Anonymous:
     """Make a call of a DuckDB function."""
     return exp.Anonymous(this=name, expressions=list(args))

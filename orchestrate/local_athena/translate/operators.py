@@ -68,7 +68,7 @@ def _numbers(sign: str, left: Term, right: Term) -> Term:
     return Term(duck(f"_1 {sign} _2", _typed(a), _typed(b)), joined)
 
 
-def _typed(term: Term) -> exp.Expression:
+def _typed(term: Term) -> exp.Expr:
     """Give a literal its type: DuckDB would fit it to the other operand."""
     if isinstance(term.node, exp.Literal | exp.Neg | exp.Paren) and term.type.is_numeric:
         return cast_node(term.node, term.type)
@@ -182,13 +182,13 @@ def compare(sign: str, left: Term, right: Term, place: str = "") -> Term:
     return Term(node, BOOLEAN)
 
 
-def _with_nan(sign: str, a: Term, b: Term, node: exp.Expression) -> exp.Expression:
+def _with_nan(sign: str, a: Term, b: Term, node: exp.Expr) -> exp.Expr:
     """NaN equals nothing and is not greater than all, as it is for DuckDB."""
     checked, other = (a, b) if _FLIPPED[sign] == "a" else (b, a)
     if checked.is_constant:
         if sign in ("=", "<>") and not other.is_constant:
             return node
-        if not (sign in ("=", "<>")):
+        if sign not in ("=", "<>"):
             return node
     if sign == "<>":
         return duck("_1 OR (isnan(_2) AND _3 IS NOT NULL)", node, checked, other)

@@ -15,7 +15,7 @@ from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.dialect import AthenaSql
 
 
-def bind_parameters(tree: exp.Expression, parameters: Sequence[str]) -> exp.Expression:
+def bind_parameters(tree: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
     """Replace each `?` by its value.
 
     Args:
@@ -37,7 +37,7 @@ def bind_parameters(tree: exp.Expression, parameters: Sequence[str]) -> exp.Expr
     return made
 
 
-def _value(text: str) -> exp.Expression:
+def _value(text: str) -> exp.Expr:
     try:
         select = sqlglot.parse_one(f"SELECT {text}", dialect=AthenaSql)
     except (ParseError, TokenError):
@@ -45,5 +45,5 @@ def _value(text: str) -> exp.Expression:
     parts = select.args.get("expressions") or []
     if not isinstance(select, exp.Select) or len(parts) != 1 or select.args.get("from_"):
         raise QueryError("SYNTAX_ERROR", f"parameter {text!r} is not one SQL literal")
-    value: exp.Expression = parts[0]
+    value: exp.Expr = parts[0]
     return value

@@ -7,9 +7,10 @@ import re
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import TokenType
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate.dialect import AthenaSql
+from orchestrate.local_athena.translate.dialect import AthenaSql, tokenize
 from orchestrate.local_athena.translate.reserved import DDL_RESERVED, SELECT_RESERVED
 
 # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
@@ -18,10 +19,12 @@ MAX_QUERY_BYTES = 262_144
 # Says for each statement it does not model that it keeps the text: no news here.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
+_FOREIGN = (TokenType.DCOLON, TokenType.NULLSAFE_EQ, TokenType.ILIKE, TokenType.RLIKE)
+
 _DDL = (exp.Create, exp.Alter, exp.Drop, exp.Describe)
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """Read one statement.
 
     Function calls stay `exp.Anonymous` with Trino's names; table references, `FOR TIMESTAMP AS OF`
@@ -54,6 +57,8 @@ def parse(sql: str) -> exp.Expression:
         )
     statement = statements[0]
     _refuse_reserved(statement)
+    if isinstance(statement, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge):
+        _refuse_foreign(sql)
     return statement
 
 
@@ -63,12 +68,23 @@ def _syntax_error(error: ParseError | TokenError) -> QueryError:
         near = f" near '{first['highlight']}'" if first.get("highlight") else ""
         place = f"line {first.get('line') or 1}:{first.get('col') or 1}"
         return QueryError("SYNTAX_ERROR", f"{place}: {first.get('description', error)}{near}")
-    place = re.search(r"[Ll]ine (\d+),? [Cc]ol(?:umn)?:? (\d+)", str(error))
-    line, column = place.groups() if place else ("1", "1")
+    found = re.search(r"[Ll]ine (\d+),? [Cc]ol(?:umn)?:? (\d+)", str(error))
+    line, column = found.groups() if found else ("1", "1")
     return QueryError("SYNTAX_ERROR", f"line {line}:{column}: {str(error).splitlines()[0]}")
 
 
-def _refuse_reserved(statement: exp.Expression) -> None:
+def _refuse_foreign(sql: str) -> None:
+    """Refuse signs of other dialects, which sqlglot takes where Trino does not."""
+    for token in tokenize(sql):
+        if token.token_type in _FOREIGN:
+            raise QueryError(
+                "SYNTAX_ERROR",
+                f"line {token.line}:{max(token.col - len(token.text) + 1, 1)}: "
+                f"mismatched input '{token.text}'",
+            )
+
+
+def _refuse_reserved(statement: exp.Expr) -> None:
     """Refuse reserved words as names, which sqlglot takes where Athena does not."""
     is_hive = isinstance(statement, _DDL) and statement.find(exp.Query) is None
     reserved = DDL_RESERVED if is_hive else SELECT_RESERVED

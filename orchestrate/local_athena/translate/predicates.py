@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 _QUANTIFIED = (exp.Any, exp.All)
 
 
-def _compared(sign: str) -> Callable[[Binder, exp.Expression, Scope], Term]:
-    def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
-        if isinstance(node.expression, _QUANTIFIED):
-            return _quantified(binder, sign, node, scope)
+def _compared(sign: str) -> Callable[[Binder, exp.Expr, Scope], Term]:
+    def rule(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
+        quantified = _quantifier(node.expression)
+        if quantified is not None:
+            return _quantified(binder, sign, node, quantified, scope)
         if isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple):
             return _rows(binder, sign, node, scope)
         left, right = binder.term(node.this, scope), binder.term(node.expression, scope)
@@ -35,7 +36,7 @@ def _compared(sign: str) -> Callable[[Binder, exp.Expression, Scope], Term]:
     return rule
 
 
-def _rows(binder: Binder, sign: str, node: exp.Expression, scope: Scope) -> Term:
+def _rows(binder: Binder, sign: str, node: exp.Expr, scope: Scope) -> Term:
     """Compare two rows item by item: a NULL inside makes the answer unknown."""
     if sign not in ("=", "<>") or len(node.this.expressions) != len(node.expression.expressions):
         raise not_supported(f"{place_of(node)}rows with {sign}", "compare the items")
@@ -45,27 +46,43 @@ def _rows(binder: Binder, sign: str, node: exp.Expression, scope: Scope) -> Term
     return Term(exp.Not(this=whole) if sign == "<>" else whole, BOOLEAN)
 
 
-def _quantified(binder: Binder, sign: str, node: exp.Expression, scope: Scope) -> Term:
+def _quantifier(node: exp.Expr) -> exp.Expr | None:
+    """Give `ANY (query)` or `ALL (query)`, which is read as a call before VALUES."""
+    if isinstance(node, _QUANTIFIED):
+        return node
+    if isinstance(node, exp.Anonymous) and len(node.expressions) == 1:
+        kind = {"all": exp.All, "any": exp.Any, "some": exp.Any}.get(node.name.lower())
+        inner = node.expressions[0]
+        if kind is not None and isinstance(inner, exp.Values | exp.Query):
+            return kind(this=inner)
+    return None
+
+
+def _quantified(
+    binder: Binder, sign: str, node: exp.Expr, quantified: exp.Expr, scope: Scope
+) -> Term:
     """`x = ANY (query)`, `x > ALL (query)`."""
-    inner = node.expression.this
+    inner = quantified.this
     query = inner.this if isinstance(inner, exp.Subquery) else inner
-    if not isinstance(query, exp.Query):
+    if not isinstance(query, exp.Query | exp.Values):
         raise not_supported(f"{place_of(node)}ANY or ALL of a list", "use IN or a query")
     left = binder.term(node.this, scope)
     bound, fields = binder.subquery(query, scope)
-    if len(fields) != 1 or fields[0].type != left.type:
+    joined = common_type(left.type, fields[0].type) if len(fields) == 1 else None
+    is_fit = joined is not None and not joined.items
+    if not is_fit or not (fields[0].type == joined or fields[0].type.is_text):
         raise mismatch(
-            f"{place_of(node)}the query gives {', '.join(str(f.type) for f in fields)}, the value is "
+            f"{place_of(node)}the query gives {', '.join(str(f.type) for f in fields)}, the "
+            f"value is "
             f"{left.type}; cast one of them"
         )
-    quantifier = "ANY" if isinstance(node.expression, exp.Any) else "ALL"
-    kind = exp.Any if quantifier == "ANY" else exp.All
-    made = type(node)(this=left.node, expression=kind(this=exp.Subquery(this=bound)))
+    left = coerce(left, joined) if joined is not None else left
+    made = type(node)(this=left.node, expression=type(quantified)(this=exp.Subquery(this=bound)))
     return Term(made, BOOLEAN)
 
 
-def _logic(kind: type[exp.Expression]) -> Callable[[Binder, exp.Expression, Scope], Term]:
-    def rule(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _logic(kind: type[exp.Expr]) -> Callable[[Binder, exp.Expr, Scope], Term]:
+    def rule(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
         name = kind.__name__.upper()
         left = binder.condition(node.this, scope, f"Logical expression {name}")
         right = binder.condition(node.expression, scope, f"Logical expression {name}")
@@ -75,26 +92,30 @@ def _logic(kind: type[exp.Expression]) -> Callable[[Binder, exp.Expression, Scop
     return rule
 
 
-def _paren(node: exp.Expression) -> exp.Expression:
+def _paren(node: exp.Expr) -> exp.Expr:
     return exp.Paren(this=node) if isinstance(node, exp.Connector | exp.Not) else node
 
 
-def _not(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _not(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     inner = binder.condition(node.this, scope, "Value of logical NOT expression")
     return Term(exp.Not(this=exp.Paren(this=inner)), BOOLEAN)
 
 
-def _between(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _between(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     value = binder.term(node.this, scope)
+    if node.args.get("symmetric"):
+        raise QueryError("SYNTAX_ERROR", f"{place_of(node)}BETWEEN SYMMETRIC is not Trino's")
     low, high = binder.term(node.args["low"], scope), binder.term(node.args["high"], scope)
     a, b = compare(">=", value, low, place_of(node)), compare("<=", value, high, place_of(node))
     return Term(duck("(_1) AND (_2)", a, b), BOOLEAN)
 
 
-def _in(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _in(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     query = node.args.get("query")
     if query is not None:
         return _in_query(binder, node, query, scope)
+    if node.args.get("unnest") or node.args.get("field"):
+        raise QueryError("SYNTAX_ERROR", f"{place_of(node)}IN takes a list or a query")
     if isinstance(node.this, exp.Tuple):
         tests = [
             _rows(binder, "=", exp.EQ(this=node.this, expression=item), scope).node
@@ -111,7 +132,7 @@ def _in(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(made, BOOLEAN)
 
 
-def _in_query(binder: Binder, node: exp.Expression, query: exp.Expression, scope: Scope) -> Term:
+def _in_query(binder: Binder, node: exp.Expr, query: exp.Expr, scope: Scope) -> Term:
     inner = query.this if isinstance(query, exp.Subquery) else query
     bound, fields = binder.subquery(inner, scope)
     is_row = isinstance(node.this, exp.Tuple)
@@ -126,7 +147,8 @@ def _in_query(binder: Binder, node: exp.Expression, query: exp.Expression, scope
         joined = common_type(value.type, field.type)
         if joined is None or joined.items:
             raise mismatch(
-                f"{place_of(node)}value expression and result of subquery must be of the same type: "
+                f"{place_of(node)}value expression and result of subquery must be of the same "
+                f"type: "
                 f"{value.type} vs {field.type}"
             )
         if field.type not in (joined, UNKNOWN) and not (joined.is_text and field.type.is_text):
@@ -139,20 +161,20 @@ def _in_query(binder: Binder, node: exp.Expression, query: exp.Expression, scope
     return Term(exp.In(this=value_node, query=exp.Subquery(this=bound)), BOOLEAN)
 
 
-def _exists(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _exists(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     inner = node.this.this if isinstance(node.this, exp.Subquery) else node.this
     bound, _ = binder.subquery(inner, scope)
     return Term(exp.Exists(this=bound), BOOLEAN)
 
 
-def _is(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _is(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     value = binder.term(node.this, scope)
     if not isinstance(node.expression, exp.Null):
         raise QueryError("SYNTAX_ERROR", f"{place_of(node)}expected IS [NOT] NULL")
     return Term(duck("_1 IS NULL", value), BOOLEAN)
 
 
-def _like(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _like(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     pattern, escape = node.expression, node.args.get("escape")
     value, wanted = binder.term(node.this, scope), binder.term(pattern, scope)
     for found in (value, wanted):
@@ -166,13 +188,13 @@ def _like(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return Term(duck("like_escape(_1, _2, _3)", value, wanted, binder.term(escape, scope)), BOOLEAN)
 
 
-def _escape(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _escape(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     like = node.this.copy()
     like.set("escape", node.expression)
     return _like(binder, like, scope)
 
 
-RULES: dict[type[exp.Expression], Callable[[Binder, exp.Expression, Scope], Term]] = {
+RULES: dict[type[exp.Expr], Callable[[Binder, exp.Expr, Scope], Term]] = {
     exp.EQ: _compared("="),
     exp.NEQ: _compared("<>"),
     exp.LT: _compared("<"),

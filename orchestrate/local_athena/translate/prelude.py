@@ -1,7 +1,7 @@
 """Macros that DuckDB needs to answer as Trino does; run once on an instance.
 
-A macro that fails does so by a cast of its message, which TRY catches as Trino's does; `runtime_error`
-turns DuckDB's error back into Trino's.
+A macro that fails does so by a cast of its message, which TRY catches as Trino does;
+`runtime_error` turns DuckDB's error back into Trino's.
 """
 
 from __future__ import annotations
@@ -49,19 +49,22 @@ _MACROS = {
     ),
     "trino_scaled(n, s)": (
         "CASE WHEN n < 0 THEN '-' ELSE '' END || CASE WHEN s = 0 THEN CAST(abs(n) AS VARCHAR) ELSE "
-        "left(lpad(CAST(abs(n) AS VARCHAR), CAST(greatest(length(CAST(abs(n) AS VARCHAR)), s + 1) AS INTEGER), '0'), "
+        "left(lpad(CAST(abs(n) AS VARCHAR), CAST(greatest(length(CAST(abs(n) AS VARCHAR)), s + "
+        "1) AS INTEGER), '0'), "
         "-s) || '.' || right(lpad(CAST(abs(n) AS VARCHAR), "
         "CAST(greatest(length(CAST(abs(n) AS VARCHAR)), s + 1) AS INTEGER), '0'), s) END"
     ),
     "trino_decimal_divide(a, b, s1, s2, shift, s)": (
         "CASE WHEN trino_check(b = 0 AND a IS NOT NULL, 'DIVISION_BY_ZERO: Division by zero') THEN "
-        "trino_scaled(trino_round_half(trino_unscaled(a) * trino_power(shift), trino_unscaled(b)), s)"
+        "trino_scaled(trino_round_half(trino_unscaled(a) * trino_power(shift), "
+        "trino_unscaled(b)), s)"
         " END"
     ),
     # https://trino.io/docs/current/functions/conversion.html
     "trino_digits(t)": ("regexp_replace(split_part(t, 'e', 1), '[-.]', '', 'g')"),
     "trino_double_parts(t, e, w)": (
-        "CASE WHEN t LIKE '-%' THEN '-' ELSE '' END || CASE WHEN ltrim(w, '0') = '' THEN '0.0E0' ELSE "
+        "CASE WHEN t LIKE '-%' THEN '-' ELSE '' END || CASE WHEN ltrim(w, '0') = '' THEN '0.0E0' "
+        "ELSE "
         "left(ltrim(w, '0'), 1) || '.' || "
         "CASE WHEN rtrim(substring(ltrim(w, '0'), 2), '0') = '' THEN '0' "
         "ELSE rtrim(substring(ltrim(w, '0'), 2), '0') END || 'E' || "
@@ -74,7 +77,8 @@ _MACROS = {
         "TRY_CAST(split_part(t, 'e', 2) AS INTEGER) ELSE 0 END, trino_digits(t)) END"
     ),
     "trino_fraction(us, p)": (
-        "CASE WHEN p = 0 THEN '' ELSE '.' || left(lpad(CAST(us % 1000000 AS VARCHAR), 6, '0'), p) END"
+        "CASE WHEN p = 0 THEN '' ELSE '.' || left(lpad(CAST(us % 1000000 AS VARCHAR), 6, '0'), "
+        "p) END"
     ),
     "trino_timestamp_text(x, p)": (
         "strftime(x, '%Y-%m-%d %H:%M:%S') || CASE WHEN p = 0 THEN '' ELSE '.' || "
@@ -96,7 +100,8 @@ _MACROS = {
     "trino_months(x)": "date_part('year', x) * 12 + date_part('month', x)",
     "trino_month_interval_text(x)": (
         "CASE WHEN trino_months(x) < 0 THEN '-' ELSE '' END || "
-        "CAST(abs(trino_months(x)) // 12 AS VARCHAR) || '-' || CAST(abs(trino_months(x)) % 12 AS VARCHAR)"
+        "CAST(abs(trino_months(x)) // 12 AS VARCHAR) || '-' || CAST(abs(trino_months(x)) % 12 AS "
+        "VARCHAR)"
     ),
     "trino_fitting(x, n, type)": (
         "CASE WHEN trino_check(length(x) > n, 'INVALID_CAST_ARGUMENT: Value ' || x || "
@@ -130,7 +135,8 @@ _MACROS = {
     ),
     "trino_zoned(x)": "CAST(x AS TIMESTAMPTZ)",
     "trino_time(x)": (
-        "CAST(trino_matching(trim(x), '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', 'time') "
+        "CAST(trino_matching(trim(x), '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', "
+        "'time') "
         "|| CASE WHEN regexp_full_match(trim(x), '[0-9]+:[0-9]+') THEN ':00' ELSE '' END AS TIME)"
     ),
     "trino_round_timestamp(x, p)": (
@@ -146,7 +152,8 @@ _MACROS = {
     ),
     # https://trino.io/docs/current/functions/array.html
     "trino_subscript(l, i)": (
-        "CASE WHEN trino_check(i = 0, 'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') AND "
+        "CASE WHEN trino_check(i = 0, 'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') "
+        "AND "
         "trino_check(i < 0, 'INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || i) AND "
         "trino_check(i > len(l), 'INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or "
         "equal to array length: ' || i || ' > ' || len(l)) THEN l[i] END"
@@ -178,8 +185,10 @@ _MACROS = {
         "WHEN trino_has_null(l) THEN NULL ELSE false END"
     ),
     "trino_slice(l, s, n)": (
-        "CASE WHEN trino_check(s = 0, 'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') AND "
-        "trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0') "
+        "CASE WHEN trino_check(s = 0, 'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') "
+        "AND "
+        "trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to "
+        "0') "
         "THEN CASE WHEN n = 0 OR abs(s) > len(l) THEN l[1:0] WHEN s > 0 THEN l[s:s + n - 1] "
         "ELSE l[len(l) + s + 1:len(l) + s + n] END END"
     ),
@@ -197,16 +206,19 @@ _MACROS = {
         "' may not be the empty string') THEN x END"
     ),
     "trino_split_part(s, d, n)": (
-        "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: Index must be greater than zero') "
+        "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: Index must be greater than "
+        "zero') "
         "THEN string_split(s, trino_not_empty(d, 'delimiter'))[n] END"
     ),
     "trino_split_limit(s, d, n)": (
         "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: Limit must be positive') THEN "
         "CASE WHEN len(string_split(s, d)) <= n THEN string_split(s, d) ELSE "
-        "list_append(string_split(s, d)[1:n - 1], array_to_string(string_split(s, d)[n:], d)) END END"
+        "list_append(string_split(s, d)[1:n - 1], array_to_string(string_split(s, d)[n:], d)) "
+        "END END"
     ),
     "trino_replace(s, a, b)": (
-        "CASE WHEN trino_check(a = '', 'NOT_SUPPORTED: replace of the empty string: the local Athena "
+        "CASE WHEN trino_check(a = '', 'NOT_SUPPORTED: replace of the empty string: the local "
+        "Athena "
         "cannot answer it as Athena does') THEN replace(s, a, b) END"
     ),
     "trino_plain(x)": (
@@ -214,11 +226,13 @@ _MACROS = {
         "ASCII here: the local Athena cannot answer it as Athena does') THEN x END"
     ),
     "trino_no_line_end(x)": (
-        "CASE WHEN trino_check(ends_with(x, chr(10)), 'NOT_SUPPORTED: a line end before $ in a regular "
+        "CASE WHEN trino_check(ends_with(x, chr(10)), 'NOT_SUPPORTED: a line end before $ in a "
+        "regular "
         "expression: the local Athena cannot answer it as Athena does') THEN x END"
     ),
     "trino_pad_size(n)": (
-        "CAST(CASE WHEN trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: Target length must be in the "
+        "CAST(CASE WHEN trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: Target length must be in "
+        "the "
         "range [0..2147483647]') THEN n END AS INTEGER)"
     ),
     "trino_codepoint(x)": (
@@ -240,13 +254,16 @@ _MACROS = {
         "THEN j END"
     ),
     "trino_json_at(t, p)": (
-        "CASE WHEN json_valid(t) AND json_exists(t, p) THEN trino_json_kept(t, json_extract(t, p)) END"
+        "CASE WHEN json_valid(t) AND json_exists(t, p) THEN trino_json_kept(t, json_extract(t, "
+        "p)) END"
     ),
     "trino_json_sorted(j)": (
         "CASE WHEN trino_check(len(list_filter(json_extract(j, '$..*'), lambda trino_o: "
-        "json_type(trino_o) = 'OBJECT' AND json_keys(trino_o) <> list_sort(json_keys(trino_o)))) > 0 "
+        "json_type(trino_o) = 'OBJECT' AND json_keys(trino_o) <> list_sort(json_keys(trino_o)))) "
+        "> 0 "
         "OR (json_type(j) = 'OBJECT' AND json_keys(j) <> list_sort(json_keys(j))), "
-        "'NOT_SUPPORTED: a JSON object whose names are not in order: the local Athena cannot write it "
+        "'NOT_SUPPORTED: a JSON object whose names are not in order: the local Athena cannot "
+        "write it "
         "as Athena does') THEN j END"
     ),
     "trino_json_scalar(t, p)": (
@@ -259,7 +276,8 @@ _MACROS = {
         "THEN 0 END END"
     ),
     "trino_json_parse(t)": (
-        "CASE WHEN trino_check(NOT json_valid(t), 'INVALID_FUNCTION_ARGUMENT: Cannot convert value to "
+        "CASE WHEN trino_check(NOT json_valid(t), 'INVALID_FUNCTION_ARGUMENT: Cannot convert "
+        "value to "
         "JSON: ' || t) THEN trino_json_sorted(trino_json_kept(t, json(t))) END"
     ),
     "trino_truncated(x)": "make_timestamp(epoch_us(x) // 1000 * 1000)",
@@ -271,12 +289,14 @@ _MACROS = {
         "CASE WHEN trino_check(json_type(j) IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot "
         "cast ''' || CAST(j AS VARCHAR) || ''' to ' || upper(type)) THEN CASE json_type(j) "
         "WHEN 'BOOLEAN' THEN CASE WHEN json_extract_string(j, '$') = 'true' THEN '1' ELSE '0' END "
-        "WHEN 'DOUBLE' THEN CAST(CAST(round(CAST(json_extract_string(j, '$') AS DOUBLE)) AS BIGINT) "
+        "WHEN 'DOUBLE' THEN CAST(CAST(round(CAST(json_extract_string(j, '$') AS DOUBLE)) AS "
+        "BIGINT) "
         "AS VARCHAR) ELSE trino_integer(json_extract_string(j, '$'), type) END END"
     ),
     "trino_json_double(j)": (
         "CASE WHEN trino_check(json_type(j) IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot "
-        "cast ''' || CAST(j AS VARCHAR) || ''' to DOUBLE') THEN CASE json_type(j) WHEN 'BOOLEAN' THEN "
+        "cast ''' || CAST(j AS VARCHAR) || ''' to DOUBLE') THEN CASE json_type(j) WHEN 'BOOLEAN' "
+        "THEN "
         "CASE WHEN json_extract_string(j, '$') = 'true' THEN '1' ELSE '0' END "
         "ELSE trino_double(json_extract_string(j, '$'), 'double') END END"
     ),
@@ -287,11 +307,13 @@ _MACROS = {
         "ELSE trino_boolean(json_extract_string(j, '$')) END END"
     ),
     "trino_json_items(j)": (
-        "CASE WHEN trino_check(json_type(j) NOT IN ('ARRAY', 'NULL'), 'INVALID_CAST_ARGUMENT: Cannot "
+        "CASE WHEN trino_check(json_type(j) NOT IN ('ARRAY', 'NULL'), 'INVALID_CAST_ARGUMENT: "
+        "Cannot "
         "cast to array') AND json_type(j) = 'ARRAY' THEN from_json(j, '[\"JSON\"]') END"
     ),
     "trino_json_entries(j)": (
-        "CASE WHEN trino_check(json_type(j) NOT IN ('OBJECT', 'NULL'), 'INVALID_CAST_ARGUMENT: Cannot "
+        "CASE WHEN trino_check(json_type(j) NOT IN ('OBJECT', 'NULL'), 'INVALID_CAST_ARGUMENT: "
+        "Cannot "
         "cast to map') AND json_type(j) = 'OBJECT' THEN list_transform(json_keys(j), "
         "lambda trino_k: {'k': trino_k, 'v': json_extract(j, '$.\"' || trino_k || '\"')}) END"
     ),
@@ -307,6 +329,7 @@ SPACES = _SPACES
 
 _OWN = re.compile(r"Could not convert string '([A-Z]+(?:_[A-Z]+)+: .*)' to BOOL", re.DOTALL)
 _KINDS = (
+    ("field value out of range", "INVALID_CAST_ARGUMENT"),
     ("Overflow", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("out of range", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("Could not convert", "INVALID_CAST_ARGUMENT"),

@@ -8,7 +8,7 @@ from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.coercion import coerce
 from orchestrate.local_athena.translate.expressions import Binder
 from orchestrate.local_athena.translate.relations import RelationBinder, quoted, renamed
-from orchestrate.local_athena.translate.scope import Field, Scope, column_node, place_of
+from orchestrate.local_athena.translate.scope import Field, Scope, column_node, held, place_of
 from orchestrate.local_athena.translate.terms import Term, mismatch, not_supported
 from orchestrate.local_athena.translate.types import common_type
 from orchestrate.local_athena.translate.windows import order_key
@@ -35,7 +35,7 @@ class QueryBinder(RelationBinder, Binder):
     https://trino.io/docs/current/sql/select.html
     """
 
-    def subquery(self, node: exp.Expression, scope: Scope) -> tuple[exp.Query, list[Field]]:
+    def subquery(self, node: exp.Expr, scope: Scope) -> tuple[exp.Query, list[Field]]:
         """Bind a query that sees the names of `scope`; gives its columns too."""
         scope = Scope(parent=scope)
         with_ = self._with(node, scope)
@@ -56,7 +56,7 @@ class QueryBinder(RelationBinder, Binder):
             made.set("with_", with_)
         return made, fields
 
-    def _with(self, node: exp.Expression, scope: Scope) -> exp.With | None:
+    def _with(self, node: exp.Expr, scope: Scope) -> exp.With | None:
         clause = node.args.get("with_")
         if clause is None:
             return None
@@ -69,10 +69,10 @@ class QueryBinder(RelationBinder, Binder):
             if not isinstance(cte, exp.CTE):
                 raise not_supported("inline functions in WITH", "write their expression")
             query, fields = self.subquery(cte.this, scope)
-            fields = renamed(fields, cte.args["alias"].columns, place_of(cte))
+            fields = held(renamed(fields, cte.args["alias"].columns, place_of(cte)))
             name = cte.alias.lower()
             scope.ctes[name] = fields
-            alias = exp.TableAlias(this=quoted(name), columns=_names(fields))
+            alias = exp.TableAlias(this=quoted(name), columns=[quoted(f.held_as) for f in fields])
             made.append(exp.CTE(this=query, alias=alias))
         return exp.With(expressions=made)
 
@@ -104,6 +104,10 @@ class QueryBinder(RelationBinder, Binder):
         return made, fields
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> tuple[exp.Query, list[Field]]:
+        if any(node.args.get(key) for key in ("by_name", "side", "kind", "on")):
+            raise QueryError(
+                "SYNTAX_ERROR", f"{place_of(node)}set operations BY NAME are not Trino's"
+            )
         left, ours = self.subquery(node.this, scope)
         right, theirs = self.subquery(node.expression, scope)
         name = type(node).__name__.upper()
@@ -170,10 +174,8 @@ class QueryBinder(RelationBinder, Binder):
         self._tail(node, made, fields, scope, items)
         return made, fields
 
-    def _projections(
-        self, node: exp.Select, scope: Scope
-    ) -> tuple[list[exp.Expression], list[Field]]:
-        items: list[exp.Expression] = []
+    def _projections(self, node: exp.Select, scope: Scope) -> tuple[list[exp.Expr], list[Field]]:
+        items: list[exp.Expr] = []
         fields: list[Field] = []
         for item in node.expressions:
             if isinstance(item, exp.Star) or (
@@ -208,7 +210,7 @@ class QueryBinder(RelationBinder, Binder):
                 )
         return made
 
-    def _group_key(self, key: exp.Expression, scope: Scope, width: int) -> exp.Expression:
+    def _group_key(self, key: exp.Expr, scope: Scope, width: int) -> exp.Expr:
         if isinstance(key, exp.Tuple | exp.GroupingSets | exp.Cube | exp.Rollup):
             return type(key)(
                 expressions=[self._group_key(k, scope, width) for k in key.expressions]
@@ -226,11 +228,11 @@ class QueryBinder(RelationBinder, Binder):
 
     def _tail(
         self,
-        node: exp.Expression,
+        node: exp.Expr,
         made: exp.Query,
         fields: list[Field],
         scope: Scope,
-        items: list[exp.Expression] | None,
+        items: list[exp.Expr] | None,
     ) -> None:
         """Add ORDER BY, OFFSET and LIMIT."""
         order = node.args.get("order")
@@ -255,7 +257,7 @@ class QueryBinder(RelationBinder, Binder):
         if offset is not None:
             made.set("offset", exp.Offset(expression=self._count(offset.expression, scope)))
 
-    def _count(self, node: exp.Expression, scope: Scope) -> exp.Expression:
+    def _count(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         if not (isinstance(node, exp.Literal) and node.name.isdigit()):
             raise QueryError(
                 "SYNTAX_ERROR", f"{place_of(node)}expected a whole number, got {node.sql('trino')}"
@@ -264,10 +266,10 @@ class QueryBinder(RelationBinder, Binder):
 
     def _order_key(
         self,
-        key: exp.Expression,
+        key: exp.Expr,
         fields: list[Field],
         scope: Scope,
-        items: list[exp.Expression] | None,
+        items: list[exp.Expr] | None,
     ) -> exp.Ordered:
         """A key is a position, a name of the output, or an expression over the input."""
         inner = key.this
@@ -305,12 +307,8 @@ class QueryBinder(RelationBinder, Binder):
         return order_key(self.term(inner, inner_scope).node, key, is_down)
 
 
-def _own_name(node: exp.Expression) -> str | None:
+def _own_name(node: exp.Expr) -> str | None:
     """Give the name a column has without AS: its own, or the field's."""
     if isinstance(node, exp.Column | exp.Dot):
         return (node.name if isinstance(node, exp.Column) else node.expression.name).lower()
     return None
-
-
-def _names(fields: list[Field]) -> list[exp.Identifier]:
-    return [quoted(field.name or f"_col{at}") for at, field in enumerate(fields)]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
     from orchestrate.local_athena.translate.scope import Scope
 
-Build = str | Callable[[list[Term]], exp.Expression | Term]
+Build = str | Callable[[list[Term]], exp.Expr | Term]
 Returns = str | Callable[[list[Term]], Type]
 Special = Callable[["Binder", exp.Anonymous, "Scope"], Term]
 
@@ -67,7 +67,7 @@ SPECIAL: dict[str, Special] = {}
 
 
 def define(signature: str, build: Build, returns: Returns | None = None) -> None:
-    """Add an overload: `strpos(varchar, varchar) -> bigint`; `-> 1` means the type of argument 1."""
+    """Add an overload, as `strpos(varchar, varchar) -> bigint`; `-> 1`: the type of argument 1."""
     call_part, _, result = signature.partition(" -> ")
     name, _, inner = call_part.removesuffix(")").partition("(")
     args = tuple(_split(inner))

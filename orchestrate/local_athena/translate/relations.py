@@ -18,6 +18,7 @@ from orchestrate.local_athena.translate.scope import (
     Relation,
     Scope,
     column_node,
+    held,
     place_of,
 )
 from orchestrate.local_athena.translate.terms import Term, duck, mismatch, not_supported
@@ -47,8 +48,8 @@ class RelationBinder(Binder):
             raise not_supported(f"{place_of(join)}{kind} JOIN", "name the columns with ON")
         before = len(scope.relations)
         source = self._source(join.this, scope)
-        side, kind = join.side.upper() or None, join.kind.upper() or None
-        made = exp.Join(this=source, side=side, kind=kind)
+        side, kind = join.side.upper(), join.kind.upper()
+        made = exp.Join(this=source, side=side or None, kind=kind or None)
         is_lateral = isinstance(source, exp.Lateral)
         if join.args.get("using"):
             self._using(join, made, scope, before)
@@ -74,7 +75,8 @@ class RelationBinder(Binder):
             if len(theirs) != 1 or (len(ours) != 1 and merged is None):
                 raise QueryError(
                     "COLUMN_NOT_FOUND",
-                    f"{place_of(column)}Column '{name}' is missing from one side of join or ambiguous",
+                    f"{place_of(column)}Column '{name}' is missing from one side of join or "
+                    f"ambiguous",
                 )
             if (merged or ours[0].type) != theirs[0].type:
                 raise not_supported(
@@ -82,11 +84,9 @@ class RelationBinder(Binder):
                     "join with ON and a cast",
                 )
             scope.merged[name] = theirs[0].type
-        for relation in scope.relations:
-            relation.fields = [Field(f.name, f.type) for f in relation.fields]
         made.set("using", [quoted(column.name.lower()) for column in join.args["using"]])
 
-    def _source(self, node: exp.Expression, scope: Scope) -> exp.Expression:
+    def _source(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         if node.args.get("sample") or node.args.get("pivots") or node.find(exp.TableSample):
             raise not_supported(f"{place_of(node)}TABLESAMPLE or PIVOT", "leave it out")
         if isinstance(node, exp.Table):
@@ -109,20 +109,15 @@ class RelationBinder(Binder):
             made.set("joins", joins)
         return made
 
-    def _aliased(self, node: exp.Expression, fields: list[Field], scope: Scope) -> exp.TableAlias:
+    def _aliased(self, node: exp.Expr, fields: list[Field], scope: Scope) -> exp.TableAlias:
         alias = node.args.get("alias")
         columns = alias.columns if alias is not None else []
-        fields = renamed(fields, columns, place_of(node))
+        fields = held(renamed(fields, columns, place_of(node)))
         name = node.alias.lower() if node.alias else self.fresh("source")
         scope.relations.append(Relation(name, fields))
-        names = [quoted(f.name or f"_col{at}") for at, f in enumerate(fields)]
-        if len({n.name for n in names}) < len(
-            names
-        ):  # two columns of one name: neither is asked for
-            names = []
-        return exp.TableAlias(this=quoted(name), columns=names)
+        return exp.TableAlias(this=quoted(name), columns=[quoted(f.held_as) for f in fields])
 
-    def _subquery_source(self, node: exp.Subquery, scope: Scope) -> exp.Expression:
+    def _subquery_source(self, node: exp.Subquery, scope: Scope) -> exp.Expr:
         if isinstance(node.this, exp.Table):  # (a JOIN b ON …)
             inner = self._source(node.this, scope)
             return exp.Paren(this=inner)
@@ -141,17 +136,17 @@ class RelationBinder(Binder):
             for column in zip(*rows, strict=True)
         ]
         made = [
-            exp.Tuple(expressions=[typed(column[at]) for column in columns])
+            exp.Tuple(expressions=[column[at].node for column in columns])
             for at in range(len(rows))
         ]
         return exp.Values(expressions=made), [Field(None, column[0].type) for column in columns]
 
-    def _values_source(self, node: exp.Values, scope: Scope) -> exp.Expression:
+    def _values_source(self, node: exp.Values, scope: Scope) -> exp.Expr:
         made, fields = self.values(node, scope.outer())
         made.set("alias", self._aliased(node, fields, scope))
         return made
 
-    def _table(self, node: exp.Table, scope: Scope) -> exp.Expression:
+    def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
         name = node.name.lower()
         if not isinstance(node.this, exp.Identifier):
             raise not_supported(
@@ -162,10 +157,11 @@ class RelationBinder(Binder):
         if fields is None:
             fields = self.table_fields(node)
         alias = node.args.get("alias")
-        made = exp.Table(this=quoted(name), version=node.args.get("version"))
+        made = exp.Table(this=quoted(name), version=_copied(node.args.get("version")))
         if not is_cte and node.args.get("db"):
             made.set("db", quoted(node.text("db").lower()))
         fields = renamed(fields, alias.columns if alias is not None else [], place_of(node))
+        fields = fields if is_cte and not (alias is not None and alias.columns) else held(fields)
         called = node.alias.lower() or name
         scope.relations.append(Relation(called, fields, hidden=not is_cte))
         columns = (
@@ -187,13 +183,13 @@ class RelationBinder(Binder):
             raise QueryError("TABLE_NOT_FOUND", f"{place_of(node)}Table '{full}' does not exist")
         return [Field(column.lower(), parse_type(type_)) for column, type_ in columns.items()]
 
-    def _unnest(self, node: exp.Unnest, scope: Scope) -> exp.Expression:
+    def _unnest(self, node: exp.Unnest, scope: Scope) -> exp.Expr:
         """Each array becomes a column, a map two, an array of rows one for each field.
 
         https://trino.io/docs/current/sql/select.html#unnest
         """
-        items: list[exp.Expression] = []
-        lengths: list[exp.Expression] = []
+        items: list[exp.Expr] = []
+        lengths: list[exp.Expr] = []
         fields: list[Field] = []
         for argument in node.expressions:
             term = self.term(argument, scope)
@@ -217,13 +213,18 @@ class RelationBinder(Binder):
         )
         return exp.Lateral(this=exp.Subquery(this=query), alias=self._aliased(named, fields, scope))
 
-    def star(self, node: exp.Expression, scope: Scope) -> Iterator[tuple[str | None, Term]]:
+    def star(self, node: exp.Expr, scope: Scope) -> Iterator[tuple[str | None, Term]]:
         """Give the columns `*` or `t.*` stands for."""
         table = node.args["table"].name.lower() if isinstance(node, exp.Column) else None
+        star = node.this if isinstance(node, exp.Column) else node
+        if any(star.args.values()):
+            raise QueryError(
+                "SYNTAX_ERROR", f"{place_of(node)}{star.sql()}: Trino knows a plain * only"
+            )
         if not scope.relations:
             raise QueryError(
                 "SYNTAX_ERROR",
-                f"{place_of(node)}SELECT * not allowed in queries without FROM clause",
+                f"{place_of(node)}SELECT * not allowed in queries without FROM clause",  # noqa: S608
             )
         if table is not None and not any(r.alias == table for r in scope.relations):
             raise QueryError(
@@ -234,23 +235,22 @@ class RelationBinder(Binder):
                 yield name, Term(exp.column(quoted(name)), type_)
         for relation in scope.relations:
             if table in (None, relation.alias):
-                for at, field in enumerate(relation.fields):
+                for field in relation.fields:
                     if field.name in scope.merged:
                         continue
-                    name = field.name or f"_col{at}"
+                    name = field.held_as or field.name or ""
                     yield field.name, Term(column_node(name, relation.alias), field.type)
 
 
-def typed(term: Term) -> exp.Expression:
-    """Give a literal of VALUES its DuckDB type, which VALUES would widen otherwise."""
-    return term.node
+def _copied(node: exp.Expr | None) -> exp.Expr | None:
+    return node.copy() if node is not None else None
 
 
-def _first_list(term: Term) -> exp.Expression:
+def _first_list(term: Term) -> exp.Expr:
     return duck("map_keys(_1)", term) if term.type.name == "map" else term.node
 
 
-def _spread(term: Term, place: str) -> Iterator[tuple[exp.Expression, Field]]:
+def _spread(term: Term, place: str) -> Iterator[tuple[exp.Expr, Field]]:
     if term.type.name == "map":
         yield duck("map_keys(_1)", term), Field(None, term.type.items[0])
         yield duck("map_values(_1)", term), Field(None, term.type.items[1])
@@ -280,6 +280,7 @@ def renamed(fields: list[Field], columns: list[exp.Identifier], place: str) -> l
     if len(columns) != len(fields):
         raise QueryError(
             "MISMATCHED_COLUMN_ALIASES",
-            f"{place}Column alias list has {len(columns)} entries but relation has {len(fields)} columns",
+            f"{place}Column alias list has {len(columns)} entries but relation has {len(fields)} "
+            f"columns",
         )
     return [Field(name.name.lower(), f.type) for name, f in zip(columns, fields, strict=True)]

@@ -32,13 +32,15 @@ def shown(query: exp.Query, fields: list[Field]) -> exp.Query:
     for field in fields:
         for inner in _inside(field.type):
             if inner is not field.type and _is_text(inner):
-                raise not_supported(f"a result of {field.type}", "take its parts apart, or convert to UTC")
+                raise not_supported(
+                    f"a result of {field.type}", "take its parts apart, or convert to UTC"
+                )
     if not any(_is_text(field.type) for field in fields):
         return query
     names = [field.name or f"_col{at}" for at, field in enumerate(fields)]
     items = []
     for at, field in enumerate(fields):
-        node: exp.Expression = column_node(f"c{at}", "trino_result")
+        node: exp.Expr = column_node(f"c{at}", "trino_result")
         if _is_text(field.type):
             node = text_of(Term(node, field.type)) or node
         items.append(exp.alias_(node, names[at], quoted=True))

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.terms import Term
-from orchestrate.local_athena.translate.types import Type, VARCHAR
+from orchestrate.local_athena.translate.types import VARCHAR, Type
 
 # Of each row of a table; only asked for by name.
 # https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-metadata.html
@@ -17,10 +17,17 @@ HIDDEN_COLUMNS = {"$path": VARCHAR}
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a relation; a query's column may have no name."""
+    """A column of a relation or a result.
+
+    Attributes:
+        name: None for one that has none.
+        type: Trino's.
+        held_as: What DuckDB calls it; two columns of a relation may have one name.
+    """
 
     name: str | None
     type: Type
+    held_as: str = ""
 
 
 @dataclass
@@ -56,9 +63,9 @@ class Scope:
     variables: dict[str, Term] = field(default_factory=dict)
     parent: Scope | None = None
     ctes: dict[str, list[Field]] = field(default_factory=dict)
-    windows: dict[str, exp.Expression] = field(default_factory=dict)
+    windows: dict[str, exp.Expr] = field(default_factory=dict)
 
-    def window(self, name: str, place: str) -> exp.Expression:
+    def window(self, name: str, place: str) -> exp.Expr:
         """Find a name of the WINDOW clause.
 
         Raises:
@@ -112,7 +119,7 @@ class Scope:
             raise QueryError("AMBIGUOUS_NAME", f"{place}Column '{name}' is ambiguous")
         if found:
             relation, column = found[0]
-            return Term(column_node(name, relation.alias), column.type)
+            return Term(column_node(column.held_as or name, relation.alias), column.type)
         return self.parent.column(name, table, place) if self.parent else None
 
     def has_relation(self, name: str) -> bool:
@@ -122,12 +129,24 @@ class Scope:
         )
 
 
+def held(fields: list[Field]) -> list[Field]:
+    """Give each column a name of its own for DuckDB."""
+    made: list[Field] = []
+    taken: set[str] = set()
+    for at, given in enumerate(fields):
+        name = given.name or f"_col{at}"
+        name = name if name not in taken else f"{name}:{at}"
+        taken.add(name)
+        made.append(Field(given.name, given.type, name))
+    return made
+
+
 def column_node(name: str, table: str) -> exp.Column:
     """Make DuckDB's reference to a column."""
     return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True))
 
 
-def place_of(node: exp.Expression) -> str:
+def place_of(node: exp.Expr) -> str:
     """Say where in the text a node stands, as Athena does: `line 1:8: `."""
     for found in (node, *node.find_all(exp.Identifier)):
         if "line" in found.meta:

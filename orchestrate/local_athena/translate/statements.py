@@ -13,12 +13,13 @@ from orchestrate.local_athena.translate.terms import Term, mismatch, not_support
 from orchestrate.local_athena.translate.types import Type, coerces
 
 
-def bind(binder: QueryBinder, tree: exp.Expression) -> tuple[exp.Expression, list[Field]]:
+def bind(binder: QueryBinder, tree: exp.Expr) -> tuple[exp.Expr, list[Field]]:
     """Bind a statement; gives its columns too, none for one that writes.
 
     Raises:
         QueryError: It is wrong, or the local Athena cannot answer it as Athena does.
     """
+    tree = tree.copy()
     if isinstance(tree, exp.Query | exp.Values):
         return binder.subquery(tree, Scope())
     if isinstance(tree, exp.Insert):
@@ -30,21 +31,20 @@ def bind(binder: QueryBinder, tree: exp.Expression) -> tuple[exp.Expression, lis
     if isinstance(tree, exp.Merge):
         return _merge(binder, tree), []
     if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query):
-        made = tree.copy()
         query, fields = binder.subquery(tree.expression, Scope())
-        made.set("expression", query)
-        return made, fields
+        tree.set("expression", query)
+        return tree, fields
     raise not_supported(f"{place_of(tree)}{tree.sql('trino')[:60]}", "it is no query")
 
 
-def _target(binder: QueryBinder, node: exp.Expression, scope: Scope) -> exp.Table:
+def _target(binder: QueryBinder, node: exp.Expr, scope: Scope) -> exp.Table:
     made = binder._source(node, scope)
     if not isinstance(made, exp.Table):
         raise QueryError("SYNTAX_ERROR", f"{place_of(node)}expected a table")
     return made
 
 
-def _fitted(term: Term, wanted: Type, what: str) -> exp.Expression:
+def _fitted(term: Term, wanted: Type, what: str) -> exp.Expr:
     """Convert a value to its column's type, where Trino stores it without a cast."""
     allowed = coerces(term.type, wanted) or (
         term.type.name == wanted.name
@@ -75,7 +75,8 @@ def _insert(binder: QueryBinder, node: exp.Insert) -> exp.Insert:
     query, given = binder.subquery(node.expression, Scope())
     if len(given) != len(names):
         raise mismatch(
-            f"{place_of(node)}Insert query has {len(given)} expression(s) but expected {len(names)} target column(s)"
+            f"{place_of(node)}Insert query has {len(given)} expression(s) but expected "
+            f"{len(names)} target column(s)"
         )
     source = binder.fresh("rows")
     items = []
@@ -106,10 +107,10 @@ def _update(binder: QueryBinder, node: exp.Update) -> exp.Update:
 
 
 def _assignments(
-    binder: QueryBinder, sets: list[exp.Expression], scope: Scope, target: Relation
-) -> list[exp.Expression]:
+    binder: QueryBinder, sets: list[exp.Expr], scope: Scope, target: Relation
+) -> list[exp.Expr]:
     known = {field.name: field.type for field in target.fields}
-    made: list[exp.Expression] = []
+    made: list[exp.Expr] = []
     for pair in sets:
         name = pair.this.name.lower()
         if name not in known:
@@ -157,9 +158,7 @@ def _merge(binder: QueryBinder, node: exp.Merge) -> exp.Merge:
     )
 
 
-def _action(
-    binder: QueryBinder, then: exp.Expression, scope: Scope, target: Relation
-) -> exp.Expression:
+def _action(binder: QueryBinder, then: exp.Expr, scope: Scope, target: Relation) -> exp.Expr:
     if isinstance(then, exp.Update):
         sets = _assignments(binder, then.expressions, scope, target)
         return exp.Update(expressions=sets)

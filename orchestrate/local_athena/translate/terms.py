@@ -26,7 +26,7 @@ class Term:
         value: What the query's text gives, for a literal.
     """
 
-    node: exp.Expression
+    node: exp.Expr
     type: Type
     value: Any = NOT_CONSTANT
 
@@ -37,11 +37,11 @@ class Term:
 
 
 @lru_cache(maxsize=2048)
-def _parsed(text: str) -> exp.Expression:
+def _parsed(text: str) -> exp.Expr:
     return sqlglot.parse_one(text, dialect=DuckDBText)
 
 
-def duck(text: str, *parts: exp.Expression | Term) -> exp.Expression:
+def duck(text: str, *parts: exp.Expr | Term) -> exp.Expr:
     """Build DuckDB's expression from a text in which `_1`, `_2`, … stand for the parts."""
     nodes = [part.node if isinstance(part, Term) else part for part in parts]
     root = exp.Paren(this=_parsed(text).copy())
@@ -55,7 +55,7 @@ def duck(text: str, *parts: exp.Expression | Term) -> exp.Expression:
     return _enclosed(root.this)
 
 
-def _enclosed(node: exp.Expression) -> exp.Expression:
+def _enclosed(node: exp.Expr) -> exp.Expr:
     """Put an operation in parentheses, for it will stand inside another."""
     is_operation = isinstance(
         node, exp.Binary | exp.Unary | exp.Between | exp.In | exp.Is | exp.Lambda | exp.AtTimeZone
@@ -65,12 +65,12 @@ def _enclosed(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def literal(value: str | int) -> exp.Expression:
+def literal(value: str | int) -> exp.Expr:
     """Make a literal of a text or a whole number."""
     return exp.Literal.string(value) if isinstance(value, str) else exp.Literal.number(value)
 
 
-def cast_node(node: exp.Expression, target: Type) -> exp.Expression:
+def cast_node(node: exp.Expr, target: Type) -> exp.Expr:
     """Cast to the DuckDB type that holds `target`."""
     return duck(f"CAST(_1 AS {duckdb_name(target)})", node)
 

@@ -117,6 +117,7 @@ _SIMPLE = {
     "int": INTEGER, "integer": INTEGER, "bigint": BIGINT, "float": REAL, "real": REAL,
     "double": DOUBLE, "string": VARCHAR, "varchar": VARCHAR, "varbinary": VARBINARY,
     "binary": VARBINARY, "json": JSON, "date": DATE, "uuid": UUID, "unknown": UNKNOWN,
+    "interval day to second": DAY_INTERVAL, "interval year to month": MONTH_INTERVAL,
 }  # fmt: skip
 
 
@@ -129,12 +130,10 @@ def parse_type(text: str) -> Type:
     text = text.strip().lower()
     if text in _SIMPLE:
         return _SIMPLE[text]
-    head, opening, inner = (
-        re.fullmatch(r"([a-z ]+?)\s*(?:([(<])(.*)[)>][a-z ]*)?", text).groups()
-        if re.fullmatch(r"([a-z ]+?)\s*(?:([(<])(.*)[)>][a-z ]*)?", text)
-        else (text, None, None)
-    )
-    parts = _split(inner) if opening else []
+    found = re.fullmatch(r"([a-z ]+?)\s*(?:[(<](.*)[)>][a-z ]*)?", text)
+    head = found[1] if found else text
+    inner = found[2] if found else None
+    parts = _split(inner) if inner is not None else []
     if head == "array" and len(parts) == 1:
         return array(parse_type(parts[0]))
     if head == "map" and len(parts) == 2:
@@ -149,7 +148,7 @@ def parse_type(text: str) -> Type:
         return Type("row", items=items, fields=names)
     numbers = [int(part) for part in parts if part.isdigit()]
     if head == "decimal":
-        return decimal(*(numbers + [0])[:2]) if numbers else decimal(38, 0)
+        return decimal(*[*numbers, 0][:2]) if numbers else decimal(38, 0)
     if head in ("varchar", "char"):
         return Type(head, (numbers[0] if numbers else 1,)) if numbers or head == "char" else VARCHAR
     is_zoned = text.endswith("with time zone")
@@ -190,7 +189,7 @@ def of_node(node: exp.DataType) -> Type:
             name = kind.lower()
             return Type(name, tuple(sizes[:1]) or (() if name == "varchar" else (1,)))
         case "DECIMAL":
-            return decimal(*(sizes + [0])[:2]) if sizes else decimal(38, 0)
+            return decimal(*[*sizes, 0][:2]) if sizes else decimal(38, 0)
         case "TIMESTAMP" | "TIMESTAMPNTZ":
             return timestamp(sizes[0] if sizes else 3)
         case "TIMESTAMPTZ":
@@ -253,7 +252,7 @@ def as_decimal(type_: Type) -> Type:
 
 def common_type(left: Type, right: Type) -> Type | None:
     """Give the type both turn into by themselves, None if there is none."""
-    if left == right or right == UNKNOWN:
+    if right in (left, UNKNOWN):
         return left
     if left == UNKNOWN:
         return right
@@ -306,7 +305,7 @@ def _common_instant(left: Type, right: Type) -> Type | None:
 
 def coerces(source: Type, target: Type) -> bool:
     """Say whether a value of `source` is taken where `target` is asked for."""
-    if source == target or source == UNKNOWN:
+    if source in (target, UNKNOWN):
         return True
     if source.is_integer and target.is_integer:
         return INTEGERS.index(source.name) <= INTEGERS.index(target.name)

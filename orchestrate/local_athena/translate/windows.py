@@ -21,14 +21,20 @@ if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
 
 WINDOW_ONLY = frozenset(
-    "row_number rank dense_rank percent_rank cume_dist ntile first_value last_value nth_value lag lead".split()
+    {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "first_value"}
+    | {"last_value", "nth_value", "lag", "lead"}
 )
-# Whose answer depends on the order the rows come in.
-_ORDERED = frozenset("array_agg listagg".split())
+_IGNORING: dict[str, type[exp.Expr]] = {
+    "first_value": exp.FirstValue,
+    "last_value": exp.LastValue,
+    "nth_value": exp.NthValue,
+    "lag": exp.Lag,
+    "lead": exp.Lead,
+}
 
 
 def applied(
-    binder: Binder, node: exp.Expression, scope: Scope, modifiers: Modifiers | None = None
+    binder: Binder, node: exp.Expr, scope: Scope, modifiers: Modifiers | None = None
 ) -> Term:
     """Apply a function to its arguments, with what stands around an aggregate."""
     modifiers = modifiers or Modifiers()
@@ -70,8 +76,8 @@ class Modifiers:
 
     def __init__(
         self,
-        where: exp.Expression | None = None,
-        over: exp.Expression | None = None,
+        where: exp.Expr | None = None,
+        over: exp.Expr | None = None,
         ignores_nulls: bool = False,
     ) -> None:
         """Note the parts as parsed."""
@@ -80,7 +86,7 @@ class Modifiers:
         self.ignores_nulls = ignores_nulls
 
 
-def _marked(node: exp.Expression) -> list[exp.Expression]:
+def _marked(node: exp.Expr) -> list[exp.Expr]:
     return [found for found in node.find_all(exp.Anonymous) if str(found.this).startswith("agg_")]
 
 
@@ -89,11 +95,9 @@ def _finished(binder: Binder, term: Term, scope: Scope, modifiers: Modifiers, pl
     for marked in _marked(root):
         plain = marked.copy()
         plain.set("this", str(marked.this).removeprefix("agg_"))
-        made: exp.Expression = plain
+        made: exp.Expr = plain
         if modifiers.ignores_nulls:
-            plain.set(
-                "expressions", [exp.IgnoreNulls(this=plain.expressions[0]), *plain.expressions[1:]]
-            )
+            made = _ignoring_nulls(plain, place)
         if modifiers.where is not None:
             condition = binder.condition(modifiers.where, scope, "FILTER")
             made = exp.Filter(this=made, expression=exp.Where(this=condition))
@@ -103,20 +107,29 @@ def _finished(binder: Binder, term: Term, scope: Scope, modifiers: Modifiers, pl
     return Term(root.this, term.type)
 
 
-def ordered(binder: Binder, key: exp.Expression, scope: Scope) -> exp.Ordered:
+def _ignoring_nulls(call_: exp.Expr, place: str) -> exp.Expr:
+    """Only sqlglot's own classes of these functions keep IGNORE NULLS in DuckDB's text."""
+    name = str(call_.this)
+    if name not in _IGNORING:
+        raise QueryError("SYNTAX_ERROR", f"{place}Cannot specify null treatment clause for {name}")
+    keys = ("this", "offset", "default")
+    return exp.IgnoreNulls(this=_IGNORING[name](**dict(zip(keys, call_.expressions, strict=False))))
+
+
+def ordered(binder: Binder, key: exp.Expr, scope: Scope) -> exp.Ordered:
     """Bind a key of ORDER BY; NULLs are last in Trino, whichever the direction."""
     inner = key.this if isinstance(key, exp.Ordered) else key
     is_down = bool(key.args.get("desc"))
     return order_key(binder.term(inner, scope).node, key, is_down)
 
 
-def order_key(node: exp.Expression, key: exp.Expression, is_down: bool) -> exp.Ordered:
+def order_key(node: exp.Expr, key: exp.Expr, is_down: bool) -> exp.Ordered:
     """Make a key of ORDER BY with its place of NULLs."""
     first = bool(key.args.get("nulls_first"))
     return exp.Ordered(this=node, desc=is_down, nulls_first=first)
 
 
-def _over(binder: Binder, made: exp.Expression, window: exp.Expression, scope: Scope) -> exp.Window:
+def _over(binder: Binder, made: exp.Expr, window: exp.Expr, scope: Scope) -> exp.Window:
     order = window.args.get("order")
     keys = [ordered(binder, key, scope) for key in order.expressions] if order else []
     parts = [binder.term(part, scope).node for part in window.args.get("partition_by") or []]
@@ -132,18 +145,18 @@ def _over(binder: Binder, made: exp.Expression, window: exp.Expression, scope: S
     )
 
 
-def _frame(binder: Binder, spec: exp.Expression, scope: Scope) -> exp.Expression:
+def _frame(binder: Binder, spec: exp.Expr, scope: Scope) -> exp.Expr:
     made = spec.copy()
     for key in ("start", "end"):
         bound = spec.args.get(key)
         if isinstance(bound, exp.Interval):
             made.set(key, interval(bound).node)
-        elif isinstance(bound, exp.Expression):
+        elif isinstance(bound, exp.Expr):
             made.set(key, binder.term(bound, scope).node)
     return made
 
 
-def _window(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _window(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     inner, where, ignores = node.this, None, False
     while not isinstance(inner, exp.Anonymous):
         if isinstance(inner, exp.IgnoreNulls):
@@ -162,13 +175,13 @@ def _window(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return applied(binder, inner, scope, Modifiers(where, over, ignores))
 
 
-def _filter(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _filter(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     if not isinstance(node.this, exp.Anonymous):
         raise not_supported(f"{place_of(node)}FILTER of {node.this.sql('trino')}", "use IF inside")
     return applied(binder, node.this, scope, Modifiers(where=node.expression.this))
 
 
-def _listagg(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _listagg(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     inner, order = node.this, None
     if isinstance(inner, exp.Order):
         inner, order = inner.this, inner
@@ -191,7 +204,7 @@ def _listagg(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
     return _finished(binder, found, scope, Modifiers(), place_of(node))
 
 
-RULES: dict[type[exp.Expression], Callable[[Binder, exp.Expression, Scope], Term]] = {
+RULES: dict[type[exp.Expr], Callable[[Binder, exp.Expr, Scope], Term]] = {
     exp.Window: _window,
     exp.Filter: _filter,
     exp.GroupConcat: _listagg,

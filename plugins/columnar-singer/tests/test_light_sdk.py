@@ -60,3 +60,15 @@ def test_console_script_tells_about_itself(plugin):
         [sys.executable, "-m", plugin, "--about"], capture_output=True, text=True, check=True
     )
     assert "Supported Python Versions" in about.stdout
+
+
+@pytest.mark.parametrize("plugin", ["tap_postgres.tap", "target_postgres.target"])
+def test_a_run_without_rows_needs_neither_arrow_nor_numpy(plugin):
+    code = f"""
+import sys
+from columnar_singer.light_sdk import import_sdk
+import_sdk()
+import {plugin}
+print([name for name in ("pyarrow", "numpy") if name in sys.modules])
+"""
+    assert run(code) == "[]\n"

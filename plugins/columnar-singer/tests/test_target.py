@@ -29,6 +29,10 @@ class KeptSink(ColumnarSink):
     def open_table(self):
         return []
 
+    @property
+    def is_begun(self):
+        return False
+
     def last_sequence(self):
         return None
 

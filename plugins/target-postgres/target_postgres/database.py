@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,10 @@ class Database:
         Raises:
             DestinationLostError: It was lost, and the server cannot be reached any more.
         """
-        if self._connection.info.transaction_status == TransactionStatus.IDLE:
-            # A connection that broke while nobody used it is noticed only when it is used.
+        if self._connection.info.transaction_status == TransactionStatus.IDLE and _has_news(
+            self._connection
+        ):
+            # Mostly that it broke, which is noticed only when it is used.
             with contextlib.suppress(psycopg.OperationalError):
                 self._connection.execute("select")
         if self._connection.closed:
@@ -330,3 +333,10 @@ class Database:
                 raise DestinationLostError(message)
             time.sleep(0.2)
         return load_log.has_rows(self.connection, self.schema, rows)
+
+
+def _has_news(connection: Connection[Any]) -> bool:
+    """Tell whether something has come that nobody has asked for; the server is not asked."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))

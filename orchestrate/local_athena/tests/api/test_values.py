@@ -31,6 +31,7 @@ ZONED = pa.timestamp("us", tz="Europe/Copenhagen")
         (1.0, None, "double", "1.0"),
         (100.0, None, "double", "100.0"),
         (1.5e10, None, "double", "1.5E10"),
+        (Decimal("1.50"), None, "double", "1.5"),
         (9999999.0, None, "double", "9999999.0"),
         (1e7, None, "double", "1.0E7"),
         (12345678.9, None, "double", "1.23456789E7"),

@@ -18,12 +18,22 @@ VALUES = [(1, "x", date(2026, 11, 1), "a"), (2, 'it\'s, "y"', None, "b")]
 
 
 def write(athena: Athena, path: str, text: bytes) -> None:
-    with athena.metastore.lake.files().open_output_stream(path.removeprefix("s3://")) as file:
+    with athena.metastore.lake.files().open_output_stream(
+        path.removeprefix("s3://"), compression=None
+    ) as file:
         file.write(text)
 
 
-@pytest.mark.parametrize("file_format", ["PARQUET", "TEXTFILE", "JSON"])
-@pytest.mark.parametrize("partitioned", [False, True])
+@pytest.mark.parametrize(
+    ("file_format", "partitioned"),
+    [
+        ("PARQUET", False),
+        ("PARQUET", True),
+        ("TEXTFILE", False),
+        ("TEXTFILE", True),
+        ("JSON", False),
+    ],
+)
 def test_create_table_as_and_insert(athena: Athena, file_format: str, partitioned: bool) -> None:
     by = ", partitioned_by = ARRAY['p']" if partitioned else ""
     name = f"{file_format}_{partitioned}".lower()
@@ -94,14 +104,17 @@ def test_a_seed_as_dbt_uploads_it(athena: Athena) -> None:
         f"location '{place}' tblproperties ('skip.header.line.count' = '1')"
     )
     assert athena.rows("select * from seed") == []
-    write(athena, f"{place}a.csv", b'id,s,e\n1,"a, ""b""\nc",\n,x,y\n')
+    write(athena, f"{place}a.csv", b'id,s,e\r\n1,"a, ""b"" \\"c\\"",\r\n,x,y\r\n')
     write(athena, f"{place}b.csv.gz", gzip.compress(b"id,s,e\n2,second,z\n"))
     write(athena, f"{place}_hidden.csv", b"id,s,e\n9,9,9\n")
     assert athena.rows("select * from seed order by s") == [
-        ("1", 'a, "b"\nc', ""),
+        ("1", 'a, "b" "c"', ""),
         ("2", "second", "z"),
         ("", "x", "y"),
     ]
+    assert athena.run("select * from seed").scanned_bytes > 40
+    write(athena, f"{place}c.csv", b'id,s,e\n1,"a\nb",x\n')
+    assert "c.csv" in athena.fails("select * from seed", "HIVE_BAD_DATA")
 
 
 def test_text_and_json_as_they_are_found(athena: Athena) -> None:
@@ -127,13 +140,13 @@ def test_text_and_json_as_they_are_found(athena: Athena) -> None:
 
 def test_parquet_columns_are_found_by_name(athena: Athena) -> None:
     place = athena.place()
-    athena.run(f"create table first with (external_location = '{place}') as select 1 as a, 2 as b")
+    athena.run(f"create table earlier with (external_location = '{place}') as select 1 as a, 2 as b")
     athena.run(
-        f"create external table {athena.database}.second (c double, b bigint) stored as parquet "
+        f"create external table {athena.database}.later (c double, b bigint) stored as parquet "
         f"location '{place}'"
     )
-    assert athena.rows("select * from second") == [(None, 2)]
-    athena.run("alter table second rename to third")
+    assert athena.rows("select * from later") == [(None, 2)]
+    athena.run("alter table later rename to third")
     athena.run("alter table third replace columns (a int)")
     assert athena.rows("select * from third") == [(1,)]
 

@@ -47,10 +47,15 @@ define(
     "array_union(array(T), array(T)) -> array(T)",
     "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN trino_distinct(list_concat(_1, _2)) END",
 )
-define("array_remove(array(T), T) -> array(T)",
-       "CASE WHEN _2 IS NOT NULL THEN list_filter(_1, lambda trino_r: trino_r IS DISTINCT FROM _2) END")  # fmt: skip
-define("array_position(array(T), T) -> bigint",
-       "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN coalesce(list_position(_1, _2), 0) END")  # fmt: skip
+define(
+    "array_remove(array(T), T) -> array(T)",
+    "CASE WHEN _2 IS NOT NULL THEN list_filter(_1, lambda trino_r: trino_r IS DISTINCT FROM _2) "
+    "END",
+)
+define(
+    "array_position(array(T), T) -> bigint",
+    "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN coalesce(list_position(_1, _2), 0) END",
+)
 # A NULL inside makes the extreme unknown.
 define("array_min(array(T)) -> T", "trino_extreme(_1, list_min(_1))")
 define("array_max(array(T)) -> T", "trino_extreme(_1, list_max(_1))")
@@ -59,7 +64,8 @@ define("slice(array(T), bigint, bigint) -> array(T)", "trino_slice(_1, _2, _3)")
 define("flatten(array(array(T))) -> array(T)", "flatten(_1)")
 define(
     "trim_array(array(T), bigint) -> array(T)",
-    "CASE WHEN trino_check(_2 < 0 OR _2 > len(_1), 'INVALID_FUNCTION_ARGUMENT: size must not exceed "
+    "CASE WHEN trino_check(_2 < 0 OR _2 > len(_1), 'INVALID_FUNCTION_ARGUMENT: size must not "
+    "exceed "
     "array cardinality') THEN list_slice(_1, 1, len(_1) - _2) END",
 )
 define("repeat(T, bigint) -> array(T)", "list_transform(range(_2), lambda trino_n: _1)")
@@ -86,7 +92,7 @@ _by_membership("array_intersect", "")
 _by_membership("array_except", "NOT")
 
 
-def _joined(args: list[Term]) -> exp.Expression:
+def _joined(args: list[Term]) -> exp.Expr:
     """NULLs are left out, or written as the third argument says."""
     from orchestrate.local_athena.translate.casts import text_of
 
@@ -104,7 +110,7 @@ define("array_join(array(T), varchar) -> varchar", _joined)
 define("array_join(array(T), varchar, varchar) -> varchar", _joined)
 
 
-def _array(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _array(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     found = binder.term(node, scope)
     if found.type.name != "array":
         raise mismatch(f"{place_of(node)}expected an array, got {found.type}")

@@ -31,7 +31,7 @@ def _first_of(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
             f"{place_of(node)}The '{name}' function must have at least two arguments",
         )
     terms = unify([binder.term(arg, scope) for arg in node.expressions], f"{place_of(node)}{name}")
-    made: exp.Expression = exp.Anonymous(this=name, expressions=[t.node for t in terms])
+    made: exp.Expr = exp.Anonymous(this=name, expressions=[t.node for t in terms])
     if name != "coalesce":
         tests = [duck("_1 IS NOT NULL", term) for term in terms]
         made = exp.Case(ifs=[exp.If(this=exp.and_(*tests, copy=False), true=made)])

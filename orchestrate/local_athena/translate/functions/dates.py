@@ -131,7 +131,7 @@ define("date(instant)", lambda args: cast(args[0], DATE))
 define("date(varchar)", lambda args: cast(args[0], DATE))
 
 
-def _now(precision: int) -> exp.Expression:
+def _now(precision: int) -> exp.Expr:
     now = duck("timezone('UTC', now())")
     if precision == 6:
         return now
@@ -244,7 +244,8 @@ def _iso(args: list[Term]) -> Term:
 define("to_iso8601(instant)", _iso)
 define(
     "from_iso8601_date(varchar) -> date",
-    "CASE WHEN trino_check(NOT regexp_full_match(_1, '[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'NOT_SUPPORTED: "
+    "CASE WHEN trino_check(NOT regexp_full_match(_1, '[0-9]{4}-[0-9]{2}-[0-9]{2}'), "
+    "'NOT_SUPPORTED: "
     "from_iso8601_date of another form than YYYY-MM-DD') THEN CAST(_1 AS DATE) END",
 )
 define(

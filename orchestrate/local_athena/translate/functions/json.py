@@ -18,7 +18,7 @@ from orchestrate.local_athena.translate.terms import (
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]")
 
 
-def _path(term: Term) -> exp.Expression:
+def _path(term: Term) -> exp.Expr:
     """Write a path for DuckDB: names and places only.
 
     Raises:
@@ -38,11 +38,11 @@ def _path(term: Term) -> exp.Expression:
     return literal(made)
 
 
-def _extract(args: list[Term]) -> exp.Expression:
+def _extract(args: list[Term]) -> exp.Expr:
     return duck("trino_json_at(CAST(_1 AS VARCHAR), _2)", args[0].node, _path(args[1]))
 
 
-def _scalar(args: list[Term]) -> exp.Expression:
+def _scalar(args: list[Term]) -> exp.Expr:
     return duck("trino_json_scalar(CAST(_1 AS VARCHAR), _2)", args[0].node, _path(args[1]))
 
 

@@ -28,7 +28,8 @@ define(
 )
 define(
     "map(array(K), array(V)) -> map(K, V)",
-    "CASE WHEN trino_check(len(_1) <> len(_2), 'INVALID_FUNCTION_ARGUMENT: Key and value arrays must "
+    "CASE WHEN trino_check(len(_1) <> len(_2), 'INVALID_FUNCTION_ARGUMENT: Key and value arrays "
+    "must "
     "be the same length') THEN map(_1, _2) END",
 )
 define("map_keys(map(K, V)) -> array(K)", "map_keys(_1)")
@@ -66,7 +67,7 @@ def _from_entries(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     return Term(applied("map_from_entries", made), map_of(*given.type.items[0].items))
 
 
-def _map(binder: Binder, node: exp.Expression, scope: Scope) -> Term:
+def _map(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     found = binder.term(node, scope)
     if found.type.name != "map":
         raise mismatch(f"{place_of(node)}expected a map, got {found.type}")

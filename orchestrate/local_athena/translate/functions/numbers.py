@@ -75,7 +75,7 @@ define(
     ),
 )
 define("abs(number) -> 1", "abs(_1)")
-define("mod(number, number)", lambda args: arithmetic("%", *args))
+define("mod(number, number)", lambda args: arithmetic("%", args[0], args[1]))
 
 
 def _sign(args: list[Term]) -> Term:

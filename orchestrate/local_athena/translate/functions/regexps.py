@@ -1,7 +1,7 @@
 """Regular expressions: https://trino.io/docs/current/functions/regexp.html.
 
-Trino reads Java's patterns, DuckDB those of RE2, which refuses what it lacks (look-around, references
-to groups). What both take and mean otherwise is refused here.
+Trino reads Java's patterns, DuckDB those of RE2, which refuses what it lacks (look-around,
+references to groups). What both take and mean otherwise is refused here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _pattern(term: Term) -> str:
     return text
 
 
-def _subject(term: Term, pattern: str) -> exp.Expression:
+def _subject(term: Term, pattern: str) -> exp.Expr:
     """Check while running that the text is ASCII, where the pattern's classes depend on it."""
     if re.search(r"\\[wWdDsSbB]|\(\?i", pattern):
         term = Term(duck("trino_plain(_1)", term), VARCHAR)
@@ -46,7 +46,7 @@ def _subject(term: Term, pattern: str) -> exp.Expression:
     return term.node
 
 
-def _like(args: list[Term]) -> exp.Expression:
+def _like(args: list[Term]) -> exp.Expr:
     pattern = _pattern(args[1])
     return duck("regexp_matches(_1, _2)", _subject(args[0], pattern), args[1].node)
 
@@ -59,7 +59,7 @@ def _group(args: list[Term]) -> int:
     return int(args[2].value)
 
 
-def _extract(args: list[Term]) -> exp.Expression:
+def _extract(args: list[Term]) -> exp.Expr:
     """No match is NULL in Trino, an empty text in DuckDB."""
     pattern, group = _pattern(args[1]), _group(args)
     subject = _subject(args[0], pattern)
@@ -70,15 +70,15 @@ def _extract(args: list[Term]) -> exp.Expression:
     return duck("CASE WHEN _1 THEN _2 END", match, made)
 
 
-def _extract_all(args: list[Term]) -> exp.Expression:
+def _extract_all(args: list[Term]) -> exp.Expr:
     pattern, group = _pattern(args[1]), _group(args)
     if group and re.search(r"\)(\?|\*|\{0)|\|", pattern):
         raise not_supported("a group that may not match", "make the group part of every match")
     return duck(f"regexp_extract_all(_1, _2, {group})", _subject(args[0], pattern), args[1].node)
 
 
-def _replace(args: list[Term]) -> exp.Expression:
-    """`$1` in the replacement is `\\1` for DuckDB."""
+def _replace(args: list[Term]) -> exp.Expr:
+    """Write Java's replacement for RE2, whose groups are marked by a backslash."""
     pattern = _pattern(args[1])
     given = constant_text(args[2], "the replacement of a regular expression") if args[2:] else ""
     made, at = "", 0
@@ -102,12 +102,12 @@ def _replace(args: list[Term]) -> exp.Expression:
     )
 
 
-def _split(args: list[Term]) -> exp.Expression:
+def _split(args: list[Term]) -> exp.Expr:
     pattern = _pattern(args[1])
     return duck("regexp_split_to_array(_1, _2)", _subject(args[0], pattern), args[1].node)
 
 
-def _count(args: list[Term]) -> exp.Expression:
+def _count(args: list[Term]) -> exp.Expr:
     return duck("CAST(len(_1) AS BIGINT)", _extract_all(args))
 
 

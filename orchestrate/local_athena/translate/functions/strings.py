@@ -10,7 +10,7 @@ from orchestrate.local_athena.translate.operators import concatenated
 from orchestrate.local_athena.translate.prelude import SPACES
 from orchestrate.local_athena.translate.registry import call, define, special
 from orchestrate.local_athena.translate.scope import Scope, place_of
-from orchestrate.local_athena.translate.terms import Term, duck, literal, not_supported
+from orchestrate.local_athena.translate.terms import Term, duck, literal
 from orchestrate.local_athena.translate.types import VARCHAR
 
 if TYPE_CHECKING:
@@ -100,9 +100,4 @@ def _concat_ws(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     return Term(made, VARCHAR)
 
 
-@special("normalize")
-def _normalize(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
-    """DuckDB knows the form NFC alone."""
-    if len(node.expressions) != 1:
-        raise not_supported(f"{place_of(node)}normalize to other forms than NFC", "use NFC")
-    return Term(duck("nfc_normalize(_1)", binder.term(node.expressions[0], scope)), VARCHAR)
+define("normalize(varchar) -> varchar", "nfc_normalize(_1)")

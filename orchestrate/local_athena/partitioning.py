@@ -21,7 +21,7 @@ from pyiceberg.transforms import (
 
 from orchestrate.local_athena.duck import quoted
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.statements.reader import Reader
+from orchestrate.local_athena.reader import Reader
 
 # https://docs.aws.amazon.com/athena/latest/ug/ctas-considerations-limitations.html
 MAX_OPEN_PARTITIONS = 100

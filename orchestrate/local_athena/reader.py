@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate.reserved import DDL_RESERVED
+from orchestrate.local_athena.translate.reserved import SELECT_RESERVED
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
@@ -35,11 +35,16 @@ class Token:
 
 
 class Reader:
-    """A statement's text and how far it is read."""
+    """A statement's text and how far it is read.
+
+    Attributes:
+        reserved: The words that are no names without quotes.
+    """
 
     def __init__(self, sql: str) -> None:
         """Split `sql`; a semicolon at its end is left out."""
         self.sql = sql
+        self.reserved = SELECT_RESERVED
         self.tokens = [
             Token(str(match.lastgroup), match[0], match.start(), match.end())
             for match in _TOKEN.finditer(sql)
@@ -86,7 +91,7 @@ class Reader:
         token = self.peek()
         if token is None or token.kind not in ("word", "quoted"):
             raise self.error("a name")
-        if token.kind == "word" and token.text.upper() in DDL_RESERVED:
+        if token.kind == "word" and token.text.upper() in self.reserved:
             raise self.error("a name", f"; {token.text} is a reserved word: quote it")
         self.position += 1
         return unquoted(token).lower()
