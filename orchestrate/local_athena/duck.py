@@ -105,8 +105,6 @@ class Duck:
         )
         for name in _EXTENSIONS:
             instance.execute(f"load {literal(str(_extension(name)))}")
-        for macro in prelude():
-            instance.execute(macro)
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
