@@ -47,10 +47,11 @@ def of_duckdb(error: duckdb.Error, *, stopped: bool) -> QueryError:
     """
     if stopped:
         return QueryError(CANCELLED, "Query cancelled", ErrorCategory.USER)
+    known = runtime_error(error)
+    if known is not None:
+        return known
     text = " ".join(str(error).split())
     name = next((found for pattern, found in _BY_TEXT if re.search(pattern, text)), None)
-    if name is None and (of_query := runtime_error(error)):
-        return of_query
     if name is None:
         name = next((found for kind, found in _NAMES if isinstance(error, kind)), None)
     if name is None and isinstance(error, duckdb.ParserException | duckdb.BinderException):

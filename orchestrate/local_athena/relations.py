@@ -43,7 +43,7 @@ class Query:
     tables: dict[TableName, Table | HiveTable] = field(default_factory=dict)
     _schema: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
-    def bind(self, tree: exp.Expression) -> tuple[exp.Expression, tuple[Column, ...]]:
+    def bind(self, tree: exp.Expr) -> tuple[exp.Expr, tuple[Column, ...]]:
         """A statement of Trino's as DuckDB's, and the columns that it gives.
 
         Raises:
@@ -61,9 +61,7 @@ class Query:
             column.set("catalog", None)
         return translated, columns
 
-    def _resolve(
-        self, tree: exp.Expression, database: str, views: tuple[TableName, ...]
-    ) -> exp.Expression:
+    def _resolve(self, tree: exp.Expr, database: str, views: tuple[TableName, ...]) -> exp.Expr:
         """Name the database of every table, and put the text of every view in its place."""
         # A root that is a table would have no place for its replacement.
         for node in base_tables(tree):
@@ -79,7 +77,7 @@ class Query:
 
     def _inlined(
         self, node: exp.Table, name: TableName, view: View, views: tuple[TableName, ...]
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         if name in views:
             raise QueryError("VIEW_IS_RECURSIVE", f"View '{name}' is recursive")
         if len(views) > _MAX_VIEW_DEPTH:
@@ -102,7 +100,7 @@ class Query:
                 subquery.set(key, node.args[key])
         return subquery
 
-    def _refuse_stale(self, name: TableName, view: View, inner: exp.Expression) -> None:
+    def _refuse_stale(self, name: TableName, view: View, inner: exp.Expr) -> None:
         """Refuse a view of `*` whose tables have got other columns since it was made."""
         found = result_types(inner, self._schema)
         if len(found) != len(view.columns):
@@ -135,7 +133,7 @@ class Query:
         self._schema.setdefault(name.database, {})[name.name] = columns
         return entry
 
-    def _relation(self, node: exp.Table) -> exp.Expression:
+    def _relation(self, node: exp.Table) -> exp.Expr:
         name = of_node(node, self.database)
         entry = self.tables[name]
         kind = name.name.partition("$")[2]
@@ -158,11 +156,11 @@ class Query:
             if version is not None:
                 snapshot = time_travel.snapshot_id(entry, version, self.cursor)
                 text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
-            for column in _root(node).find_all(exp.Column):
+            for column in node.root().find_all(exp.Column):
                 if column.name == _PATH and column.table in ("", alias.name):
                     column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))
         else:
-            with_path = any(each.name == _PATH for each in _root(node).find_all(exp.Column))
+            with_path = any(each.name == _PATH for each in node.root().find_all(exp.Column))
             text = hive_files.query(entry, self.metastore, self.cursor, with_path=with_path)
         if version is not None and (kind or not is_iceberg):
             raise QueryError("NOT_SUPPORTED", f"table {name} does not support time travel")
@@ -191,8 +189,3 @@ def columns_of(entry: Table | HiveTable) -> dict[str, str]:
 
 def _has_star(query: exp.Expr) -> bool:
     return isinstance(query, exp.Query) and query.is_star
-
-
-def _root(node: exp.Expression) -> exp.Expression:
-    root = node.root()
-    return root if isinstance(root, exp.Expression) else node

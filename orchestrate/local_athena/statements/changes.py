@@ -104,7 +104,7 @@ def _merge_by_stage(session: Session, merge: exp.Merge) -> int:
 
 
 def _clause(
-    merge: exp.Merge, when: exp.Expression, position: int, target_alias: str, source_alias: str
+    merge: exp.Merge, when: exp.Expr, position: int, target_alias: str, source_alias: str
 ) -> str:
     target = merge.this.sql(dialect="duckdb")
     rows = f"(select * from {_STAGE} where {_CLAUSE} = {position}) as {source_alias}"  # noqa: S608

@@ -42,7 +42,7 @@ def explain(session: Session, reader: Reader) -> QueryResult:
     )
 
 
-def compiled(session: Session, tree: exp.Expression) -> tuple[str, tuple[Column, ...]]:
+def compiled(session: Session, tree: exp.Expr) -> tuple[str, tuple[Column, ...]]:
     """DuckDB's text of a query, and the columns it gives, with Athena's types.
 
     Raises:
