@@ -27,8 +27,6 @@ from orchestrate.local_stack.settings import StackSettings
 from transform.tests_python.project import Dbt
 
 MODEL = "stg_trackman_backend__strokes"
-MONTHS = 48
-"""Over which the strokes are spread."""
 _CHUNK = 250_000
 _ZONED = pa.timestamp("us", tz="UTC")
 # Of raw.strokes, what staging reads; measures that are NULL cost nothing.
@@ -66,11 +64,15 @@ class ChangeLog:
         stack: whose lake it lies in.
         schema: where the log lies; dbt's schemas begin with the same.
         target: folder for what dbt writes.
+        months: over which the strokes are spread, the last of them being this.
+        keys_a_month: how many strokes each month has; what is added belongs to the last.
     """
 
     stack: StackSettings
     schema: str
     target: Path
+    months: int
+    keys_a_month: int
     _rows: int = 0
     _began: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
@@ -94,9 +96,8 @@ class ChangeLog:
     def _chunk(self, first_key: int, count: int) -> pa.Table:
         keys = pa.array(range(first_key, first_key + count))
         text = pc.cast(keys, pa.string())
-        # A key's time is told by itself: 48 months of 100,000 strokes, then the last goes on.
-        month = pc.min_element_wise(pc.divide(keys, self.keys_a_month), MONTHS - 1)
-        start = int((self._began - timedelta(days=30 * (MONTHS - 1))).timestamp() * 1_000_000)
+        month = pc.min_element_wise(pc.divide(keys, self.keys_a_month), self.months - 1)
+        start = int((self._began - timedelta(days=30 * (self.months - 1))).timestamp() * 1_000_000)
         made = pc.add(pc.multiply(month, 30 * 86_400_000_000), start)
         times = pc.cast(made, _ZONED)
         sequence = int(self._began.timestamp() * 1_000_000) + self._rows
@@ -117,8 +118,6 @@ class ChangeLog:
             name: pa.nulls(count, kind) for name, kind in _TYPES.items() if name not in columns
         }
         return pa.table(columns | nulls).select(_SCHEMA.names).cast(_SCHEMA)
-
-    keys_a_month: int = 100_000
 
     def build(self, *options: str) -> int:
         """Build the staging table; returns the bytes that the queries for it read."""
@@ -142,6 +141,22 @@ class ChangeLog:
             for query in self._queries(began)
             if MODEL in query["Query"]
         )
+
+    def read_month(self) -> int:
+        """Ask for the mean carry of the last month; returns the bytes that the query read."""
+        client = boto3.client(
+            "athena", **self.stack.athena.client_arguments(self.stack.lake.dbt_key)
+        )
+        name = client.start_query_execution(
+            QueryString=f"select avg(carry) from {self.schema}_staging.{MODEL} "
+            f"where created_at >= timestamp '{self._began - timedelta(days=1):%F %T} UTC'",
+            WorkGroup=self.stack.athena.work_group,
+        )["QueryExecutionId"]
+        while True:
+            found = client.get_query_execution(QueryExecutionId=name)["QueryExecution"]
+            if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+                assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+                return int(found["Statistics"]["DataScannedInBytes"])
 
     def count(self) -> int:
         """Rows of the staging table."""
@@ -174,14 +189,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--versions", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--changes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--a-month", type=int, default=210_000)
     options = parser.parse_args()
     stack = StackSettings.from_environment()
     print("| versions in the log | MB of it | new versions | MB read by the build |")
     print("|---|---|---|---|")
     for versions in options.versions:
         with tempfile.TemporaryDirectory() as folder:
-            log = ChangeLog(stack, f"versions_{versions}", Path(folder))
-            log.keys_a_month = max(versions // MONTHS, 1)
+            months = -(-versions // options.a_month)
+            log = ChangeLog(stack, f"versions_{versions}", Path(folder), months, options.a_month)
             log.create()
             log.append(versions, first_key=0)
             read = log.build("--full-refresh")
