@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from orchestrate.local_athena import scan_limit
+from orchestrate.local_athena.translate import SETTINGS, prelude
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +29,7 @@ CATALOG = "lake"
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 _Rows = TypeVar("_Rows")
 _PER_CURSOR = (
-    "set TimeZone = 'UTC'",
-    "set integer_division = true",
+    *SETTINGS,
     "set enable_progress_bar = false",
     "set preserve_insertion_order = false",
     # Bytes are counted as they are fetched from S3, for each connection on its own.
@@ -108,6 +108,8 @@ class Duck:
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
+        for statement in prelude():
+            instance.execute(statement)
         instance.execute(
             f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
             f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "

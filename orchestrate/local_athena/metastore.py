@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrate.local_athena import glue_shapes
+from orchestrate.local_athena import glue_shapes, glue_update
 from orchestrate.local_athena.glue_shapes import CATALOG_ID, COMMENT, View, is_view, view_of
 from orchestrate.local_athena.iceberg_catalog import IcebergCatalog
 from orchestrate.local_athena.partition_filter import matching
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from orchestrate.local_stack.settings import LakeSettings
 
 _FILE = "metastore.sqlite"
-_OWN_PARAMETERS = frozenset(
-    {"table_type", "metadata_location", "previous_metadata_location", "EXTERNAL"}
-)
 
 
 class EntityNotFound(Exception):  # noqa: N818 (Glue's name)
@@ -202,7 +199,7 @@ class Metastore:
         table = self.lake.table(database, name)
         if table is None:
             raise EntityNotFound(f"Table {name} not found.")
-        _update_iceberg(table, table_input)
+        glue_update.apply(table, table_input)
 
     def delete_table(self, database: str, name: str) -> None:
         """Delete a table or view; the files stay, as with Glue.
@@ -385,30 +382,3 @@ def _stamped(table_input: dict[str, Any], before: dict[str, Any] | None) -> dict
         "CreateTime": before["CreateTime"] if before else now,
         "UpdateTime": now,
     }
-
-
-def _update_iceberg(table: Table, table_input: dict[str, Any]) -> None:
-    """Write comments and parameters into the table's schema and properties, in one commit."""
-    given = table_input.get("Parameters")
-    properties = {
-        str(key): str(value)
-        for key, value in (given if given is not None else table.properties).items()
-        if key not in _OWN_PARAMETERS
-    }
-    description = table_input.get("Description")
-    if description is not None:
-        properties[COMMENT] = str(description)
-    changed = {k: v for k, v in properties.items() if table.properties.get(k) != v}
-    removed = [key for key in table.properties if key not in properties and key not in (COMMENT,)]
-    columns = table_input.get("StorageDescriptor", {}).get("Columns", [])
-    comments = {str(each["Name"]).lower(): each.get("Comment") or None for each in columns}
-    with table.transaction() as transaction:
-        if changed:
-            transaction.set_properties(changed)
-        if removed:
-            transaction.remove_properties(*removed)
-        with transaction.update_schema() as update:
-            for field in table.schema().fields:
-                doc = comments.get(field.name.lower(), field.doc)
-                if doc != field.doc:
-                    update.update_column(field.name, doc=doc or "")

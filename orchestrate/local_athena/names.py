@@ -42,7 +42,7 @@ def of_node(node: exp.Table, database: str) -> TableName:
     return table_name([part.name for part in node.parts], database)
 
 
-def base_tables(tree: exp.Expression) -> list[exp.Table]:
+def base_tables(tree: exp.Expr) -> list[exp.Table]:
     """Nodes of tables and views, without those that name a query of WITH."""
     return [
         node

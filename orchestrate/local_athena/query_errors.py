@@ -7,6 +7,7 @@ import re
 import duckdb
 
 from orchestrate.local_athena.model import ErrorCategory, QueryError
+from orchestrate.local_athena.translate import runtime_error
 
 CANCELLED = "QUERY_CANCELLED"
 # DuckDB's kind of error: Trino's name. https://trino.io/docs/current/language/types.html
@@ -23,13 +24,9 @@ _NAMES: tuple[tuple[type[Exception], str], ...] = (
 _BY_TEXT: tuple[tuple[str, str], ...] = (
     (r"Referenced (column|table) .* not found", "COLUMN_NOT_FOUND"),
     (r"does not have a column named", "COLUMN_NOT_FOUND"),
-    (r"No function matches|Scalar Function with name", "FUNCTION_NOT_FOUND"),
     (r"Table with name .* does not exist", "TABLE_NOT_FOUND"),
     (r"already exists", "TABLE_ALREADY_EXISTS"),
     (r"NOT NULL constraint failed", "CONSTRAINT_VIOLATION"),
-    (r"must appear in the GROUP BY", "EXPRESSION_NOT_AGGREGATE"),
-    (r"more than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS"),
-    (r"[Dd]ivision by zero", "DIVISION_BY_ZERO"),
     (r"Conflict_409|CommitFailed|Requirement failed", "ICEBERG_COMMIT_ERROR"),
     (r"Could not (connect|establish)|Failed to retrieve OAuth2", "GENERIC_INTERNAL_ERROR"),
 )
@@ -50,6 +47,9 @@ def of_duckdb(error: duckdb.Error, *, stopped: bool) -> QueryError:
     """
     if stopped:
         return QueryError(CANCELLED, "Query cancelled", ErrorCategory.USER)
+    known = runtime_error(error)
+    if known is not None:
+        return known
     text = " ".join(str(error).split())
     name = next((found for pattern, found in _BY_TEXT if re.search(pattern, text)), None)
     if name is None:

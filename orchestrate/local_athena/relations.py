@@ -12,9 +12,9 @@ from orchestrate.local_athena import hive_files, metadata_tables, time_travel
 from orchestrate.local_athena.duck import CATALOG, quoted
 from orchestrate.local_athena.glue_shapes import View
 from orchestrate.local_athena.metastore import HiveTable, Metastore
-from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.model import Column, QueryError
 from orchestrate.local_athena.names import TableName, base_tables, of_node
-from orchestrate.local_athena.translate import parse, to_duckdb
+from orchestrate.local_athena.translate import parse, result_types, to_duckdb
 from orchestrate.local_athena.types import athena_from_glue, athena_type
 
 if TYPE_CHECKING:
@@ -43,30 +43,25 @@ class Query:
     tables: dict[TableName, Table | HiveTable] = field(default_factory=dict)
     _schema: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
-    def compile(self, tree: exp.Expression) -> str:
-        """DuckDB's text of a statement of Trino's.
+    def bind(self, tree: exp.Expr) -> tuple[exp.Expr, tuple[Column, ...]]:
+        """A statement of Trino's as DuckDB's, and the columns that it gives.
 
         Raises:
             QueryError: It names what is not there, or cannot be translated.
         """
-        return self.bind(tree).sql(dialect="duckdb")
-
-    def bind(self, tree: exp.Expression) -> exp.Expression:
-        """As `compile`, the tree."""
-        return self._bound(self._resolve(tree.copy(), self.database, ()))
-
-    def _bound(self, resolved: exp.Expr) -> exp.Expr:
+        resolved = self._resolve(tree.copy(), self.database, ())
+        columns: tuple[Column, ...] = ()
+        if isinstance(resolved, exp.Query | exp.Values):
+            columns = tuple(result_types(resolved, self._schema))
         translated = to_duckdb(resolved, self._schema)
         for node in base_tables(translated):
             node.replace(self._relation(node))
         for column in translated.find_all(exp.Column):
             column.set("db", None)
             column.set("catalog", None)
-        return translated
+        return translated, columns
 
-    def _resolve(
-        self, tree: exp.Expression, database: str, views: tuple[TableName, ...]
-    ) -> exp.Expression:
+    def _resolve(self, tree: exp.Expr, database: str, views: tuple[TableName, ...]) -> exp.Expr:
         """Name the database of every table, and put the text of every view in its place."""
         # A root that is a table would have no place for its replacement.
         for node in base_tables(tree):
@@ -82,7 +77,7 @@ class Query:
 
     def _inlined(
         self, node: exp.Table, name: TableName, view: View, views: tuple[TableName, ...]
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         if name in views:
             raise QueryError("VIEW_IS_RECURSIVE", f"View '{name}' is recursive")
         if len(views) > _MAX_VIEW_DEPTH:
@@ -107,7 +102,7 @@ class Query:
 
     def _refuse_stale(self, name: TableName, view: View, inner: exp.Expr) -> None:
         """Refuse a view of `*` whose tables have got other columns since it was made."""
-        found = self.cursor.describe(self._bound(inner.copy()).sql(dialect="duckdb"))
+        found = result_types(inner, self._schema)
         if len(found) != len(view.columns):
             raise QueryError(
                 "VIEW_IS_STALE",
@@ -138,7 +133,7 @@ class Query:
         self._schema.setdefault(name.database, {})[name.name] = columns
         return entry
 
-    def _relation(self, node: exp.Table) -> exp.Expression:
+    def _relation(self, node: exp.Table) -> exp.Expr:
         name = of_node(node, self.database)
         entry = self.tables[name]
         kind = name.name.partition("$")[2]
@@ -160,12 +155,12 @@ class Query:
             text = quoted(CATALOG, name.database, name.name)
             if version is not None:
                 snapshot = time_travel.snapshot_id(entry, version, self.cursor)
-                text = f"(select * from {text} at (version => {snapshot}))"
-            for column in _root(node).find_all(exp.Column):
+                text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
+            for column in node.root().find_all(exp.Column):
                 if column.name == _PATH and column.table in ("", alias.name):
                     column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))
         else:
-            with_path = any(each.name == _PATH for each in _root(node).find_all(exp.Column))
+            with_path = any(each.name == _PATH for each in node.root().find_all(exp.Column))
             text = hive_files.query(entry, self.metastore, self.cursor, with_path=with_path)
         if version is not None and (kind or not is_iceberg):
             raise QueryError("NOT_SUPPORTED", f"table {name} does not support time travel")
@@ -194,8 +189,3 @@ def columns_of(entry: Table | HiveTable) -> dict[str, str]:
 
 def _has_star(query: exp.Expr) -> bool:
     return isinstance(query, exp.Query) and query.is_star
-
-
-def _root(node: exp.Expression) -> exp.Expression:
-    root = node.root()
-    return root if isinstance(root, exp.Expression) else node

@@ -171,9 +171,8 @@ class Store:
     ) -> list[list[str]]:
         """Add partitions; returns the values of those that were there, left alone."""
         there = []
-        statement = "insert into partitions values (?, ?, ?, ?) on conflict do " + (
-            "update set definition = excluded.definition" if replace else "nothing"
-        )
+        conflict = "update set definition = excluded.definition" if replace else "nothing"
+        statement = f"insert into partitions values (?, ?, ?, ?) on conflict do {conflict}"  # noqa: S608
         with self._transaction() as db:
             for partition in partitions:
                 row = (database, name, json.dumps(partition["Values"]), json.dumps(partition))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrate.local_athena.duck import Cursor
 
 
-def snapshot_id(table: Table, version: exp.Expression, cursor: Cursor) -> int:
+def snapshot_id(table: Table, version: exp.Expr, cursor: Cursor) -> int:
     """The snapshot that a clause `FOR … AS OF …` means.
 
     Args:

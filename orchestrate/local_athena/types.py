@@ -1,4 +1,4 @@
-"""Names of types: Iceberg's, Glue's (Hive's), Athena's (Trino's) and DuckDB's.
+"""Names of types: Iceberg's, Glue's (Hive's) and Athena's (Trino's).
 
 https://docs.aws.amazon.com/athena/latest/ug/data-types.html
 """
@@ -33,6 +33,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.translate.types import coerces, duckdb_name, parse_type
 
 # Iceberg's name: Athena's and Glue's.
 _PRIMITIVES: dict[type[IcebergType], tuple[str, str]] = {
@@ -70,31 +71,7 @@ _FROM_ATHENA: dict[str, IcebergType] = {
     "varbinary": BinaryType(),
 }
 
-# What DuckDB calls by names that sqlglot does not turn into Trino's.
-_FROM_DUCKDB = {
-    "HUGEINT": "bigint",  # of sum(bigint), which is bigint in Trino
-    "UHUGEINT": "bigint",
-    "UBIGINT": "bigint",
-    "UINTEGER": "bigint",
-    "USMALLINT": "integer",
-    "UTINYINT": "integer",
-    "FLOAT": "real",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP_S": "timestamp",
-    "TIMESTAMP_MS": "timestamp",
-    "TIMESTAMP_NS": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
-    "TIME": "time",
-    "TIME WITH TIME ZONE": "time with time zone",
-    "BLOB": "varbinary",
-    "BIT": "varbinary",
-    "INTERVAL": "interval day to second",
-    '"NULL"': "unknown",
-    "JSON": "json",
-    "UUID": "uuid",
-}
-_INTEGERS = ("tinyint", "smallint", "integer", "bigint")
-_NUMBER_RANKS = {name: rank for rank, name in enumerate((*_INTEGERS, "decimal", "real", "double"))}
+_SIZED = ("varchar", "char", "timestamp", "timestamp with time zone")
 
 
 def athena_type(iceberg: IcebergType) -> str:
@@ -126,8 +103,12 @@ def glue_type(iceberg: IcebergType) -> str:
 
 
 def athena_from_glue(name: str) -> str:
-    """Athena's name of a type that Glue calls `name`."""
-    return _lower(_parsed(name, "hive").sql("trino"))
+    """Athena's name of a type that Glue calls `name`.
+
+    Raises:
+        QueryError: There is no such type.
+    """
+    return str(parse_type(name))
 
 
 def glue_from_athena(name: str) -> str:
@@ -143,29 +124,7 @@ def glue_from_athena(name: str) -> str:
 
 def duckdb_from_athena(name: str) -> str:
     """DuckDB's name of a type that Athena calls `name`."""
-    plain = re.sub(r"(time|timestamp)\(\d+\)", r"\1", name)
-    return _parsed(plain, "trino").sql("duckdb")
-
-
-def athena_from_duckdb(name: str) -> str:
-    """Athena's name of a type of DuckDB's, as results show it."""
-    if name in _FROM_DUCKDB:
-        return _FROM_DUCKDB[name]
-    if name.startswith("ENUM("):
-        return "varchar"
-    return _lower(_nested(_parsed(name, "duckdb")).sql("trino"))
-
-
-def _nested(found: exp.DataType) -> exp.DataType:
-    """With wider numbers inside, too, as Trino knows them."""
-    wider = {
-        exp.DataType.Type.INT128: exp.DataType.Type.BIGINT,
-        exp.DataType.Type.UBIGINT: exp.DataType.Type.BIGINT,
-        exp.DataType.Type.UINT: exp.DataType.Type.BIGINT,
-    }
-    for part in found.find_all(exp.DataType):
-        part.set("this", wider.get(part.this, part.this))
-    return found
+    return duckdb_name(parse_type(name))
 
 
 def iceberg_type(name: str, ids: Iterator[int] | None = None) -> IcebergType:
@@ -222,28 +181,10 @@ def _iceberg(found: exp.DataType, whole: str, ids: Iterator[int]) -> IcebergType
         raise QueryError("NOT_SUPPORTED", f"Type not supported for Iceberg: {whole}") from None
 
 
-def can_coerce(source: str, target: str) -> bool:
-    """Whether Trino turns a `source` into a `target` by itself, as an INSERT needs.
-
-    https://trino.io/docs/current/language/types.html
-    """
-    a, b = (re.sub(r"\(.*\)", "", name) for name in (source, target))
-    if a in ("unknown", b):
-        return True
-    if a in _NUMBER_RANKS and b in _NUMBER_RANKS:
-        return _NUMBER_RANKS[a] <= _NUMBER_RANKS[b]
-    return (a, b) in {
-        ("date", "timestamp"),
-        ("date", "timestamp with time zone"),
-        ("timestamp", "timestamp with time zone"),
-        ("char", "varchar"),
-        ("varchar", "char"),
-        ("json", "varchar"),
-    }
-
-
-def _lower(text: str) -> str:
-    return re.sub(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)", r"(\1,\2)", text.lower())
+def is_storable(source: str, target: str) -> bool:
+    """Whether a column of type `target` takes values of type `source` without a cast."""
+    given, wanted = parse_type(source), parse_type(target)
+    return coerces(given, wanted) or (given.name == wanted.name and given.name in _SIZED)
 
 
 def _parsed(name: str, dialect: str) -> exp.DataType:

@@ -141,9 +141,9 @@ def run_jobs(settings: StackSettings, jobs: Sequence[str], kind: str = "") -> in
     """
     folder = new_run(settings, kind)
     results = [run_step(Step.job(job), folder) for job in jobs]
-    report.show_maintenance(folder)
     if not all(result.succeeded for result in results):
         return 1
+    report.show_maintenance(folder)
     loads = moves()
     if destinations := dict.fromkeys(loads[job].destination for job in jobs if job in loads):
         report.show_loads(report.read_loads(settings, folder.name, destinations))

@@ -76,7 +76,7 @@ class Simulation:
         for number in range(1, count + 1):
             self.moments.append(datetime.now(tz=UTC))
             self.loads.load()
-            if number == count // 3:
+            if number == count // 4:
                 self.loads.leave_orphan()
             if number % self.loads_a_day == 0:
                 self.maintain(except_for=PLAYERS)

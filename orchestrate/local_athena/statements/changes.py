@@ -37,7 +37,7 @@ def run(session: Session, reader: Reader) -> QueryResult:
         raise QueryError(
             "NOT_SUPPORTED", f"{kind} is for Iceberg tables, and {name} is a Hive table"
         )
-    bound = session.query.bind(tree)
+    bound, _ = session.query.bind(tree)
     if isinstance(bound, exp.Merge) and not _is_simple(bound):
         count = _merge_by_stage(session, bound)
     else:
@@ -104,7 +104,7 @@ def _merge_by_stage(session: Session, merge: exp.Merge) -> int:
 
 
 def _clause(
-    merge: exp.Merge, when: exp.Expression, position: int, target_alias: str, source_alias: str
+    merge: exp.Merge, when: exp.Expr, position: int, target_alias: str, source_alias: str
 ) -> str:
     target = merge.this.sql(dialect="duckdb")
     rows = f"(select * from {_STAGE} where {_CLAUSE} = {position}) as {source_alias}"  # noqa: S608

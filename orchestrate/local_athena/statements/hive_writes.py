@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrate.local_athena import hive_files
@@ -170,48 +171,53 @@ def append(session: Session, table: HiveTable, columns: tuple[Column, ...], sql:
         f"{file_format.lower()}.compression", "SNAPPY" if file_format == "PARQUET" else "NONE"
     )
     delimiter = storage["SerdeInfo"].get("Parameters", {}).get("field.delim", "\x01")
-    return copy(session, rows, storage["Location"], file_format, compression, delimiter, keys)
+    files = Files(storage["Location"], file_format, compression, delimiter, tuple(keys))
+    return copy(session, rows, files)
 
 
-def copy(
-    session: Session,
-    sql: str,
-    location: str,
-    file_format: str,
-    compression: str,
-    delimiter: str,
-    keys: list[str],
-) -> int:
-    """Write a query's rows as files below `location`; returns how many rows.
+@dataclass(frozen=True)
+class Files:
+    """Where rows are written, and how; `keys` are what they are partitioned by."""
+
+    location: str
+    file_format: str
+    compression: str
+    delimiter: str
+    keys: tuple[str, ...]
+
+
+def copy(session: Session, sql: str, files: Files) -> int:
+    """Write a query's rows as files; returns how many rows.
 
     Files bear the query's id: those of a query that was killed can be told.
     """
+    file_format = files.file_format
     extension = _EXTENSIONS[file_format]
     options = {
         "PARQUET": "format parquet",
-        "TEXTFILE": f"format csv, header false, delimiter {literal(delimiter)}, quote '', "
+        "TEXTFILE": f"format csv, header false, delimiter {literal(files.delimiter)}, quote '', "
         "escape '', nullstr '\\N'",
         "JSON": "format json",
     }[file_format]
-    codec = {"NONE": "uncompressed"}.get(compression.upper(), compression.lower())
+    codec = {"NONE": "uncompressed"}.get(files.compression.upper(), files.compression.lower())
     if file_format != "PARQUET" and codec != "uncompressed":
         extension += {"gzip": ".gz", "zstd": ".zst"}[codec]
     if file_format == "PARQUET" or codec != "uncompressed":
         options += f", compression {codec}"
     stem = f"{session.request.id}_{uuid.uuid4().hex[:8]}"
-    if keys and file_format == "JSON":
+    if files.keys and file_format == "JSON":
         raise QueryError(
             "NOT_SUPPORTED", "the local Athena writes no partitions of JSON; use PARQUET"
         )
-    if keys:
-        by = ", ".join(map(quoted, keys))
-        target = location.rstrip("/")
+    if files.keys:
+        by = ", ".join(map(quoted, files.keys))
+        target = files.location.rstrip("/")
         options += (
             f", partition_by ({by}), append, filename_pattern {literal(stem + '_{uuid}')}, "
             f"file_extension {literal(extension)}"
         )
     else:
-        target = f"{location.rstrip('/')}/{stem}.{extension}"
+        target = f"{files.location.rstrip('/')}/{stem}.{extension}"
     return session.cursor.write(f"copy ({sql}) to {literal(target)} ({options})")
 
 

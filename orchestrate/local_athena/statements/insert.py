@@ -17,7 +17,7 @@ from orchestrate.local_athena.statements import hive_writes
 from orchestrate.local_athena.statements.iceberg_writes import cast_columns, staged
 from orchestrate.local_athena.statements.query import compiled
 from orchestrate.local_athena.translate import parse
-from orchestrate.local_athena.types import can_coerce, duckdb_from_athena
+from orchestrate.local_athena.types import duckdb_from_athena, is_storable
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.reader import Reader
@@ -106,7 +106,7 @@ def _into_hive(
 def _check_types(targets: tuple[str, ...], columns: tuple[Column, ...]) -> None:
     given = tuple(each.type for each in columns)
     if len(targets) != len(given) or not all(
-        can_coerce(source, target) for source, target in zip(given, targets, strict=True)
+        is_storable(source, target) for source, target in zip(given, targets, strict=True)
     ):
         raise QueryError(
             "TYPE_MISMATCH",

@@ -14,7 +14,6 @@ from orchestrate.local_athena.relations import Query
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
-    from sqlglot import exp
 
     from orchestrate.local_athena.duck import Cursor
     from orchestrate.local_athena.metastore import HiveTable, Metastore
@@ -42,10 +41,6 @@ class Session:
     def name(self, parts: list[str]) -> TableName:
         """The table that parts of a name mean."""
         return table_name(parts, self.database)
-
-    def compile(self, tree: exp.Expression) -> str:
-        """DuckDB's text of a statement."""
-        return self.query.compile(tree)
 
     def check_may_write(self, database: str) -> None:
         """Refuse a change by whom may only read.

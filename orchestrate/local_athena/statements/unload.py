@@ -62,7 +62,8 @@ def run(session: Session, reader: Reader) -> QueryResult:
         hive_writes.TOO_MANY,
     )
     delimiter = text_of(properties, "field_delimiter") or "\x01"
-    count = hive_writes.copy(session, rows, location, file_format, compression, delimiter, keys)
+    files = hive_writes.Files(location, file_format, compression, delimiter, tuple(keys))
+    count = hive_writes.copy(session, rows, files)
     return QueryResult(
         StatementKind.DML,
         "UNLOAD",

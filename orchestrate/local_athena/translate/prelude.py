@@ -225,6 +225,18 @@ _MACROS = {
         "CASE WHEN trino_check(regexp_matches(x, '[^\\x00-\\x7F]'), 'NOT_SUPPORTED: letters beyond "
         "ASCII here: the local Athena cannot answer it as Athena does') THEN x END"
     ),
+    # Letters whose upper case is of two letters, or of one that Java does not know.
+    "trino_one_to_one(x)": (
+        "CASE WHEN trino_check(regexp_matches(x, "
+        "'[\\x{df}\\x{1f80}-\\x{1f87}\\x{1f90}-\\x{1f97}\\x{1fa0}-\\x{1fa7}"
+        "\\x{1fb3}\\x{1fc3}\\x{1ff3}]'), "
+        "'NOT_SUPPORTED: upper of ß or of Greek with iota: the local Athena cannot answer it as "
+        "Athena does') THEN x END"
+    ),
+    "trino_not_nan(x)": (
+        "CASE WHEN trino_check(isnan(x), 'NOT_SUPPORTED: NaN in an order: the local Athena cannot "
+        "answer it as Athena does') THEN x END"
+    ),
     "trino_no_line_end(x)": (
         "CASE WHEN trino_check(ends_with(x, chr(10)), 'NOT_SUPPORTED: a line end before $ in a "
         "regular "
@@ -330,6 +342,7 @@ SPACES = _SPACES
 _OWN = re.compile(r"Could not convert string '([A-Z]+(?:_[A-Z]+)+: .*)' to BOOL", re.DOTALL)
 _KINDS = (
     ("field value out of range", "INVALID_CAST_ARGUMENT"),
+    ("Casting value", "INVALID_CAST_ARGUMENT"),
     ("Overflow", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("out of range", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("Could not convert", "INVALID_CAST_ARGUMENT"),

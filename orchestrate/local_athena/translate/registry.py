@@ -127,7 +127,9 @@ def call(name: str, args: Sequence[Term], place: str = "") -> Term:
         costs = [_cost(p, a.type, bound) for p, a in zip(patterns, args, strict=True)]
         if None in costs:
             continue
-        cost = sum(found for found in costs if found is not None)
+        # A pattern for any type gives way to one that names the type.
+        vague = sum(1 for pattern in patterns if _VARIABLE.search(pattern))
+        cost = 100 * sum(found for found in costs if found is not None) + vague
         if best is None or cost < best[0]:
             best = (cost, overload, bound, patterns)
     if best is None:

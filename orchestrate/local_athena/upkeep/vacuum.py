@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pyarrow.fs import FileSelector, FileType
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import BadRequestError, CommitFailedException
 
 from orchestrate.local_athena.model import Cancellation, ErrorCategory, QueryError
 from orchestrate.local_athena.upkeep.expiry import Retention, expired_snapshots
@@ -61,9 +62,10 @@ def vacuum(table: Table, now: datetime, cancellation: Cancellation) -> VacuumRes
     finder = FileFinder(table)
     expired = _expire(table, retention, now)
     once_named = finder.of_snapshots(expired) | _old_metadata(table, retention)
-    named_before = _named(table, finder, retention)
+    # Not its metadata files: the catalog removes old ones with each commit.
+    in_snapshots = finder.of_snapshots(table.snapshots())
     listed = _list_files(table)
-    _refuse_unlisted(table, named_before, listed)
+    _refuse_unlisted(table, in_snapshots, listed)
     _refuse_shared_place(table)
     # After the listing: a file committed meanwhile is named now.
     table.refresh()
@@ -86,7 +88,8 @@ def _expire(table: Table, retention: Retention, now: datetime) -> list[Snapshot]
             return []
         try:
             table.maintenance.expire_snapshots().by_ids(list(ids)).commit()
-        except CommitFailedException:
+        # The second: a snapshot that somebody else removed meanwhile, as the leases' table does.
+        except (CommitFailedException, BadRequestError):
             time.sleep(0.1)
             table.refresh()
             continue
@@ -157,7 +160,9 @@ def _delete(table: Table, files: list[FileInfo], cancellation: Cancellation) -> 
     def delete(info: FileInfo) -> None:
         if cancellation.is_asked:
             raise QueryError("USER_CANCELED", "Query was canceled")
-        table.io.delete(f"{scheme}://{info.path}")
+        # Somebody else may have been faster: the catalog, or a loader that sweeps its own.
+        with suppress(FileNotFoundError):
+            table.io.delete(f"{scheme}://{info.path}")
 
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(delete, files):

@@ -140,7 +140,8 @@ def test_text_and_json_as_they_are_found(athena: Athena) -> None:
 
 def test_parquet_columns_are_found_by_name(athena: Athena) -> None:
     place = athena.place()
-    athena.run(f"create table earlier with (external_location = '{place}') as select 1 as a, 2 as b")
+    options = f"external_location = '{place}'"
+    athena.run(f"create table earlier with ({options}) as select 1 as a, 2 as b")
     athena.run(
         f"create external table {athena.database}.later (c double, b bigint) stored as parquet "
         f"location '{place}'"

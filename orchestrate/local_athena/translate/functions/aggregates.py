@@ -27,9 +27,17 @@ define("avg(double) -> double", "agg_avg(_1)")
 define("avg(real) -> real", "CAST(agg_avg(_1) AS FLOAT)")
 define("avg(decimal)", _decimal_average)
 define("count(T) -> bigint", "agg_count(_1)")
-define("count_if(boolean) -> bigint", "CAST(agg_count_if(_1) AS BIGINT)")
+define("count_if(boolean) -> bigint", "CAST(coalesce(agg_count_if(_1), 0) AS BIGINT)")
 define("min(T) -> T", "agg_min(_1)")
 define("max(T) -> T", "agg_max(_1)")
+# NaN is the greatest to DuckDB; Trino gives it only where there is nothing else.
+for _type in ("double", "real"):
+    define(
+        f"max({_type}) -> {_type}",
+        "coalesce(agg_max(CASE WHEN NOT isnan(_1) THEN _1 END), agg_max(_1))",
+    )
+    for _trino, _duckdb in {"max_by": "arg_max_null", "min_by": "arg_min_null"}.items():
+        define(f"{_trino}(T, {_type}) -> T", f"agg_{_duckdb}(_1, trino_not_nan(_2))")
 define("min(T, bigint) -> array(T)", "agg_min(_1, _2)")
 define("max(T, bigint) -> array(T)", "agg_max(_1, _2)")
 # DuckDB's max_by skips rows whose first value is NULL.

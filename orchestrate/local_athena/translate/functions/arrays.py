@@ -59,6 +59,13 @@ define(
 # A NULL inside makes the extreme unknown.
 define("array_min(array(T)) -> T", "trino_extreme(_1, list_min(_1))")
 define("array_max(array(T)) -> T", "trino_extreme(_1, list_max(_1))")
+for _type in ("double", "real"):
+    for _name in ("min", "max"):
+        define(
+            f"array_{_name}(array({_type})) -> {_type}",
+            f"trino_extreme(_1, list_{_name}(list_transform(_1, lambda trino_n: "
+            "trino_not_nan(trino_n))))",
+        )
 define("array_sort(array(T)) -> array(T)", "list_sort(_1, 'ASC', 'NULLS LAST')")
 define("slice(array(T), bigint, bigint) -> array(T)", "trino_slice(_1, _2, _3)")
 define("flatten(array(array(T))) -> array(T)", "flatten(_1)")

@@ -32,6 +32,9 @@ def _first_of(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
         )
     terms = unify([binder.term(arg, scope) for arg in node.expressions], f"{place_of(node)}{name}")
     made: exp.Expr = exp.Anonymous(this=name, expressions=[t.node for t in terms])
+    if name != "coalesce" and terms[0].type.name in ("double", "real"):
+        terms = [Term(duck("trino_not_nan(_1)", term), term.type) for term in terms]
+        made = exp.Anonymous(this=name, expressions=[t.node for t in terms])
     if name != "coalesce":
         tests = [duck("_1 IS NOT NULL", term) for term in terms]
         made = exp.Case(ifs=[exp.If(this=exp.and_(*tests, copy=False), true=made)])

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 define("length(varchar) -> bigint", "length(_1)")
 define("length(char) -> bigint", "length(_1)")
 define("length(varbinary) -> bigint", "octet_length(_1)")
-for _name in ("lower", "upper"):
-    define(f"{_name}(varchar) -> 1", f"{_name}(_1)")
+define("lower(varchar) -> 1", "lower(_1)")
+define("upper(varchar) -> 1", "upper(trino_one_to_one(_1))")
 # DuckDB reverses what a reader sees as letters; Trino code points.
 define("reverse(varchar) -> 1", "reverse(trino_plain(_1))")
 define("reverse(array(T)) -> array(T)", "list_reverse(_1)")

@@ -105,6 +105,26 @@ def test_a_commit_while_it_looks_stays(
     assert place.ids() == list(range(30))
 
 
+def test_metadata_that_the_catalog_removes_meanwhile_is_no_fault(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    properties = {
+        "write.metadata.delete-after-commit.enabled": "true",
+        "write.metadata.previous-versions-max": "1",
+    }
+    place.create("busy", properties=properties).append(rows(range(5)))
+    list_files = vacuum_module._list_files
+
+    def commit_and_list(found: Any) -> Any:
+        for first in (5, 10):
+            place.load("busy").append(rows(range(first, first + 5)))
+        return list_files(found)
+
+    monkeypatch.setattr(vacuum_module, "_list_files", commit_and_list)
+    vacuum(place.load("busy"), IN_A_WEEK, Cancellation())
+    assert place.ids("busy") == list(range(15))
+
+
 def test_two_tables_in_one_place_are_refused(
     place: Place, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
