@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from orchestrate.local_athena.values import texts
+from orchestrate.local_athena.queries.values import texts
 
 MOMENT = dt.datetime(2026, 11, 1, 2, 3, 4, 123456)
 ZONED = pa.timestamp("us", tz="Europe/Copenhagen")
