@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,6 @@ _AS_ARROW_PRINTS = {
     _Type.DATE,
 }
 _UNITS = {3: "ms", 6: "us", 9: "ns"}
-_MICROSECONDS = 6
 
 
 def parse_type(name: str) -> exp.DataType:
@@ -34,57 +33,74 @@ def parse_type(name: str) -> exp.DataType:
 
 def texts(values: pa.Array, type_name: str) -> list[str | None]:
     """Each value of `values` as Athena writes a value of `type_name`; None for NULL."""
+    return _texts(values, parse_type(type_name))
+
+
+def _texts(values: pa.Array, kind: exp.DataType) -> list[str | None]:
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
-    kind = parse_type(type_name)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return list(values.to_pylist())
+    if kind.this in (_Type.ARRAY, _Type.LIST, _Type.MAP):
+        return _collections(values, kind)
+    if kind.this == _Type.STRUCT:
+        rows = _rows(values, kind)
+        return [row if there else None for row, there in zip(rows, _is_there(values), strict=True)]
     if kind.this in _AS_ARROW_PRINTS:
         return list(pc.cast(values, pa.string()).to_pylist())
     if kind.this in _TIMESTAMPS and pa.types.is_timestamp(values.type):
         return _timestamps(values, _precision(kind), "")
     if kind.this in _TIMESTAMPS_WITH_ZONE and pa.types.is_timestamp(values.type):
         return _timestamps(values, _precision(kind), " UTC")
-    write = writer(kind)
+    write = _WRITERS.get(kind.this, _plain)
     return [None if value is None else write(value) for value in values.to_pylist()]
 
 
-def writer(kind: exp.DataType) -> Callable[[Any], str]:
-    """A function that writes a Python value of a type, inside an array, a map or a row too."""
-    if kind.this in (_Type.ARRAY, _Type.LIST):
-        item = _or_null(kind.expressions[0])
-        return lambda values: "[" + ", ".join(map(item, values)) + "]"
+def _collections(values: pa.Array, kind: exp.DataType) -> list[str | None]:
+    """Arrays and maps, from the texts of what is in all of them together."""
     if kind.this == _Type.MAP:
-        key, value = (_or_null(inner) for inner in kind.expressions)
-        return lambda pairs: "{" + ", ".join(f"{key(k)}={value(v)}" for k, v in pairs) + "}"
-    if kind.this == _Type.STRUCT:
-        fields = [_or_null(_field_type(field)) for field in kind.expressions]
-        return lambda row: _row(row, fields)
-    if kind.this in (_Type.FLOAT, _Type.DOUBLE):
-        return _float if kind.this == _Type.FLOAT else _double
-    if kind.this in _TIMESTAMPS | _TIMESTAMPS_WITH_ZONE:
-        spec = "microseconds" if _precision(kind) >= _MICROSECONDS else "milliseconds"
-        zone = " UTC" if kind.this in _TIMESTAMPS_WITH_ZONE else ""
-        return lambda value: value.replace(tzinfo=None).isoformat(" ", spec) + zone
-    return _plain
-
-
-def _or_null(kind: exp.DataType) -> Callable[[Any], str]:
-    write = writer(kind)
-    return lambda value: "null" if value is None else write(value)
-
-
-def _field_type(field: exp.Expression) -> exp.DataType:
-    """The type of a row's field, named (`ColumnDef`) or not."""
-    found = field.args.get("kind") if isinstance(field, exp.ColumnDef) else field
-    if not isinstance(found, exp.DataType):
-        raise TypeError(f"{field.sql('athena')!r} is no field of a row")
+        pairs = pa.struct([values.type.key_field, values.type.item_field])
+        values = values.cast(pa.list_(pairs))
+    inner = values.flatten()  # without what lies behind NULL
+    if kind.this == _Type.MAP:
+        keys, items = (_inside(inner.field(at), each) for at, each in enumerate(kind.expressions))
+        parts = [f"{key}={item}" for key, item in zip(keys, items, strict=True)]
+        start, end = "{", "}"
+    else:
+        parts = _inside(inner, kind.expressions[0])
+        start, end = "[", "]"
+    found: list[str | None] = []
+    at = 0
+    for there, size in zip(_is_there(values), _sizes(values), strict=True):
+        found.append(start + ", ".join(parts[at : at + size]) + end if there else None)
+        at += size
     return found
 
 
-def _row(row: dict[str, Any], fields: list[Callable[[Any], str]]) -> str:
-    pairs = zip(row.items(), fields, strict=True)
-    return "{" + ", ".join(f"{name}={write(value)}" for (name, value), write in pairs) + "}"
+def _rows(values: pa.StructArray, kind: exp.DataType) -> Iterator[str]:
+    """Rows; a field without a name is called by its place.
+
+    https://docs.aws.amazon.com/athena/latest/ug/rows-and-structs.html
+    """
+    columns = []
+    for at, (field, part) in enumerate(zip(kind.expressions, values.flatten(), strict=True)):
+        is_named = isinstance(field, exp.ColumnDef)
+        inner = field.args["kind"] if is_named else field
+        name = field.name if is_named else f"field{at}"
+        columns.append([f"{name}={text}" for text in _inside(part, inner)])
+    return ("{" + ", ".join(row) + "}" for row in zip(*columns, strict=True))
+
+
+def _inside(values: pa.Array, kind: exp.DataType) -> list[str]:
+    return ["null" if text is None else text for text in _texts(values, kind)]
+
+
+def _is_there(values: pa.Array) -> list[bool]:
+    return list(pc.is_valid(values).to_pylist())
+
+
+def _sizes(values: pa.Array) -> list[int]:
+    return [size or 0 for size in pc.list_value_length(values).to_pylist()]
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - whatever Arrow gives
@@ -159,3 +175,6 @@ def _java(value: float, shortest: str) -> str:
         whole = max(point, 1)
         return f"{prefix}{padded[:whole]}.{padded[whole:] or '0'}"
     return f"{prefix}{text[0]}.{text[1:] or '0'}E{point - 1}"
+
+
+_WRITERS: dict[object, Callable[[Any], str]] = {_Type.FLOAT: _float, _Type.DOUBLE: _double}
