@@ -184,8 +184,10 @@ def _like(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
                 f"(actual: {found.type})"
             )
     if escape is None:
-        return Term(duck("_1 LIKE _2", value, wanted), BOOLEAN)
-    return Term(duck("like_escape(_1, _2, _3)", value, wanted, binder.term(escape, scope)), BOOLEAN)
+        made = duck("_1 LIKE _2", value, wanted)
+    else:
+        made = duck("like_escape(_1, _2, _3)", value, wanted, binder.term(escape, scope))
+    return Term(duck("NOT _1", made) if node.args.get("negate") else made, BOOLEAN)
 
 
 def _escape(binder: Binder, node: exp.Expr, scope: Scope) -> Term:

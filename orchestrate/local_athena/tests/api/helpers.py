@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestrate.local_athena import endpoint
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import (
     Cancellation,
     Column,

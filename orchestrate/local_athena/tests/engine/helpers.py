@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrate.local_athena.engine import DuckEngine
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.engine.duck_engine import DuckEngine
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import (
     Cancellation,
     Identity,

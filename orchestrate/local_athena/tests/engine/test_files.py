@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from orchestrate.local_athena.metastore import InvalidInput
+from orchestrate.local_athena.metastore.catalog import InvalidInput
 from orchestrate.local_athena.tests.engine.helpers import Athena
 
 ROWS = (
