@@ -250,23 +250,29 @@ def test_glue_says_what_a_table_is_and_keeps_up(run, players, registered):
     after = registered("players")
     assert (after["VersionId"], after["Parameters"]) == (before["VersionId"], before["Parameters"])
 
-    # Other words, without rows; and a commit of rows leaves them there.
-    words = {"id": {"description": "Number."}, "name": {"x-personal-data": True}}
+    # Other words, and a new column with its own, without rows.
+    players.schema(score="integer")
+    words = {
+        "id": {"description": "Number."},
+        "name": {"x-personal-data": True},
+        "score": {"description": "Points."},
+    }
     assert run(_load(players, [], words, description="Players.")).error is None
     table = registered("players")
-    assert (_comments(table)["id"], _comments(table)["name"]) == ("Number.", "")
+    assert [_comments(table)[each] for each in ("id", "name", "score")] == [
+        "Number.",
+        "",
+        "Points.",
+    ]
     assert table["Description"] == "Players."
-    assert run(_load(players, [ANN, BOB], words, description="Players.")).error is None
-    table = registered("players")
-    assert (table["Description"], table["Owner"]) == ("Players.", "backend_owner")
-    assert _comments(table)["id"] == "Number."
 
-    # What is no longer said, is no longer shown.
-    message = _load(players, [], words)
+    # What is no longer said, is no longer shown; and a commit of rows leaves the rest there.
+    message = _load(players, [ANN, BOB], words)
     del message[0]["schema"]["description"]
     assert run(message).error is None
-    assert registered("players").get("Description", "") == ""
-    assert registered("players")["Parameters"]["comment"] == ""
+    table = registered("players")
+    assert (table.get("Description", ""), table["Parameters"]["comment"]) == ("", "")
+    assert (_comments(table)["id"], table["Owner"]) == ("Number.", "backend_owner")
 
 
 def test_columns_of_persons_stay_marked_as_long_as_old_rows_have_values(run, players, registered):
