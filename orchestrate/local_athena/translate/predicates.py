@@ -128,6 +128,9 @@ def _in(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     for item in terms[1:]:
         compare("=", terms[0], item, place_of(node))
     terms = unify(terms, f"{place_of(node)}IN")
+    if terms[0].type.name in ("double", "real"):  # NaN equals nothing
+        tests = [compare("=", terms[0], item).node for item in terms[1:]]
+        return Term(exp.Paren(this=exp.or_(*tests, copy=False)), BOOLEAN)
     made = exp.In(this=terms[0].node, expressions=[item.node for item in terms[1:]])
     return Term(made, BOOLEAN)
 
@@ -185,7 +188,8 @@ def _like(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
             )
     if escape is None:
         return Term(duck("_1 LIKE _2", value, wanted), BOOLEAN)
-    return Term(duck("like_escape(_1, _2, _3)", value, wanted, binder.term(escape, scope)), BOOLEAN)
+    made = "like_escape(_1, trino_like_pattern(_2, _3), _3)"
+    return Term(duck(made, value, wanted, binder.term(escape, scope)), BOOLEAN)
 
 
 def _escape(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
