@@ -1,7 +1,7 @@
 """The main job, step by step, and its exit status.
 
     stack up → seed the simulated source → backend-to-db and backend-to-lake, side by side →
-    transform-db → docs → report
+    transform-db and transform-lake, side by side → docs → report
 
 A step that fails does not hide what the others did: the report is written all the same, and the
 status is that of the worst step.
@@ -27,6 +27,8 @@ from orchestrate.run import report
 from orchestrate.run.steps import Step, StepResult, run_step
 
 MOVES = ("backend-to-db", "backend-to-lake")
+# The jobs that build the models, and where dbt writes what it found.
+TRANSFORMS = {"transform-db": report.DBT_TARGET, "transform-lake": report.DBT_TARGET / "lake"}
 # Their setting `run_id` is how the load log and this run find each other.
 DESTINATIONS = ("DATAENGINEERING_DB", "TRACKMAN_LAKE")
 
@@ -120,8 +122,14 @@ def run_all(settings: StackSettings) -> int:
             return 1
     with ThreadPoolExecutor(len(MOVES)) as pool:
         results += pool.map(lambda job: run_step(Step.job(job), folder), MOVES)
-    results.append(run_step(Step.job("transform-db"), folder))
-    dbt = report.dbt_results(report.DBT_TARGET, since=results[-1].started_at)
+    with ThreadPoolExecutor(len(TRANSFORMS)) as pool:
+        transforms = list(pool.map(lambda job: run_step(Step.job(job), folder), TRANSFORMS))
+    results += transforms
+    dbt = [
+        (f"{step.name}: {name}", status)
+        for step, target in zip(transforms, TRANSFORMS.values(), strict=True)
+        for name, status in report.dbt_results(target, since=step.started_at)
+    ]
     results.append(run_step(Step.job("docs"), folder))
     finished = report.collect(settings, folder, results, dbt)
     report.write(finished, folder)

@@ -271,7 +271,10 @@ class _History:
         from pyiceberg.table import ALWAYS_TRUE
 
         scan = table.scan(snapshot_id=snapshot_id, selected_fields=tuple(self.columns))
-        tasks = {task.file.file_path: task for task in scan.plan_files()}
+        planned = list(scan.plan_files())
+        tasks = {task.file.file_path: task for task in planned}
+        if len(tasks) < len(planned):
+            raise HalfVisibleError(f"a file is twice in the lake's {self.identifier}")
         if not self._files <= set(tasks):
             raise HalfVisibleError(f"rows that the lake's {self.identifier} had are gone")
         new = [task for path, task in tasks.items() if path not in self._files]

@@ -123,6 +123,18 @@ def test_rows_that_vanish_from_the_lake_are_missed(lake) -> None:
         reader.look()
 
 
+def test_a_file_that_was_appended_twice_is_seen(lake) -> None:
+    catalog, namespace = lake.catalog(), lake.settings["namespace"]
+    catalog.create_namespace(namespace)
+    pairs = catalog.create_table((namespace, "pairs"), _rows(*WHOLE).schema)
+    pairs.append(_rows(*WHOLE))
+    [task] = pairs.scan().plan_files()
+    with pairs.transaction() as again, again.update_snapshot().fast_append() as files:
+        files.append_data_file(task.file)
+    with pytest.raises(HalfVisibleError, match="a file is twice"):
+        LakeReader(catalog, namespace, [PAIRS]).look()
+
+
 def test_what_a_state_claims_is_compared_with_the_load_log(
     database: psycopg.Connection, postgres_url: str, lake
 ) -> None:

@@ -7,8 +7,8 @@
 #}
 {% macro is_deleted(soft) -%}
   {%- if soft -%}
-    (_sdc_deleted_at is not null or deleted_at is not null)
+    ({{ newest('_sdc_deleted_at') }} is not null or deleted_at is not null)
   {%- else -%}
-    (_sdc_deleted_at is not null)
+    ({{ newest('_sdc_deleted_at') }} is not null)
   {%- endif -%}
 {%- endmacro %}

@@ -214,7 +214,7 @@ def column_info(column: Column, *, is_text: bool = False) -> Answer:
 def _column_type(name: str) -> tuple[str, int, int]:
     kind = parse_type(name)
     own = name.partition("(")[0].partition("<")[0].strip().lower()
-    if name.lower().endswith("with time zone"):
+    if name.lower().endswith(") with time zone"):
         own = f"{own} with time zone"
     sizes = [] if kind.is_type("array", "map", "struct") else [e.name for e in kind.expressions]
     numbers = [int(size) for size in sizes if size.isdigit()]

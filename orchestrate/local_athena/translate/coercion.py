@@ -68,6 +68,8 @@ def value_zone(type_: Type, what: str) -> str:
 
 def local_timestamp(term: Term, what: str) -> exp.Expr:
     """Give the local date and time of an instant, as TIMESTAMP (or DATE for a date)."""
+    if term.row_zone is not None:
+        return duck("timezone(_2, _1)", term, term.row_zone)
     if term.type.name == "timestamp with time zone":
         return duck(f"timezone('{value_zone(term.type, what)}', _1)", term)
     return term.node
@@ -76,6 +78,7 @@ def local_timestamp(term: Term, what: str) -> exp.Expr:
 def back_to_instant(node: exp.Expr, type_: Type) -> Term:
     """Turn a local date and time back into the type it came from."""
     if type_.name == "timestamp with time zone":
+        value_zone(type_, "a calendar's arithmetic")
         return Term(duck(f"timezone('{type_.zone}', CAST(_1 AS TIMESTAMP))", node), type_)
     return Term(duck(f"CAST(_1 AS {duckdb_name(type_)})", node), type_)
 

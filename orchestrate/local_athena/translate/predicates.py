@@ -187,9 +187,15 @@ def _like(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
                 f"(actual: {found.type})"
             )
     if escape is None:
-        return Term(duck("_1 LIKE _2", value, wanted), BOOLEAN)
-    made = "like_escape(_1, trino_like_pattern(_2, _3), _3)"
-    return Term(duck(made, value, wanted, binder.term(escape, scope)), BOOLEAN)
+        made = duck("_1 LIKE _2", value, wanted)
+    else:
+        made = duck(
+            "like_escape(_1, trino_like_pattern(_2, _3), _3)",
+            value,
+            wanted,
+            binder.term(escape, scope),
+        )
+    return Term(duck("NOT _1", made) if node.args.get("negate") else made, BOOLEAN)
 
 
 def _escape(binder: Binder, node: exp.Expr, scope: Scope) -> Term:

@@ -24,11 +24,14 @@ class Term:
         node: The expression.
         type: Trino's type of it.
         value: What the query's text gives, for a literal.
+        row_zone: Gives the time zone of a timestamp whose zone differs from row to row, as long as
+            it is known: where the zone is set. Its type has no zone.
     """
 
     node: exp.Expr
     type: Type
     value: Any = NOT_CONSTANT
+    row_zone: exp.Expr | None = None
 
     @property
     def is_constant(self) -> bool:

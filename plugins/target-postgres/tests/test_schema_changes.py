@@ -31,6 +31,26 @@ def test_table_has_key_and_comments(loaded, stream):
     assert key == [("id", True)]
 
 
+def test_comments_follow_the_source_with_rows_or_without(loaded, stream):
+    a = stream("public-a", {"id": "integer", "name": "text"})
+
+    def load(name, table, *records, **told):
+        schema = a.schema(name={"type": "string", "description": name})
+        schema["schema"].update(told, description=table)
+        loaded.run(schema, *records)
+        return loaded.query(
+            "select obj_description(oid), col_description(oid, 2) from pg_class "
+            "where oid = 'raw.a'::regclass"
+        )[0]
+
+    assert load("The name", "All of a", a.record(id=1, name="x")) == ("All of a", "The name")
+    assert load("Its name", "Every a") == ("Every a", "Its name")
+    # A tap that knows nothing of descriptions erases none, one that reads the source's does.
+    assert load("", "") == ("Every a", "Its name")
+    assert load("", "", **{"x-source": "b.public.a"}) == (None, None)
+    assert [each for each in changes(loaded) if each] == [["created table"]]
+
+
 def test_load_log_has_comments_and_indexes(loaded, stream):
     a = stream("public-a", {"id": "integer"})
     loaded.run(a.schema())

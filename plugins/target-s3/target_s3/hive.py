@@ -16,9 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog import METADATA_LOCATION, TABLE_TYPE
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.schema import sanitize_column_names
 
+from target_s3.description import COMMENT, OWNER, PERSONAL_DATA, SOURCE
+from target_s3.glue import DescribedGlueCatalog
 from target_s3.partitions import HIVE_NULL
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ _STORAGE = {
     },
 }
 
+_SHOWN_PROPERTIES = (COMMENT, OWNER, SOURCE, PERSONAL_DATA)
 
-class HiveCatalog(GlueCatalog):
+
+class HiveCatalog(DescribedGlueCatalog):
     """A Glue catalog whose tables are external Parquet tables to everybody else."""
 
     def register_partitions(self, table: Table, files: Iterable[DataFile]) -> None:
@@ -111,10 +114,12 @@ class HiveCatalog(GlueCatalog):
             {"Name": names[field.field_id], "Type": column["Type"], "Comment": field.doc or ""}
             for field, column in zip(logged.schema().fields, storage["Columns"], strict=False)
         ]
+        properties = logged.properties
         return {
             "Name": table_input["Name"],
             "TableType": "EXTERNAL_TABLE",
             "Parameters": {
+                **{name: properties[name] for name in _SHOWN_PROPERTIES if name in properties},
                 "EXTERNAL": "TRUE",
                 "classification": "parquet",
                 METADATA_LOCATION: table_input["Parameters"][METADATA_LOCATION],

@@ -37,6 +37,7 @@ TABLE_PROPERTIES = {
     "write.metadata.previous-versions-max": "5",
     # Whoever comes second must read again what is there.
     "commit.retry.num-retries": "0",
+    "comment": "Which run loads which table. It has no rows: the leases stand in its snapshots.",
 }
 
 _PREFIX = "lease."

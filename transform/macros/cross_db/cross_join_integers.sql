@@ -12,3 +12,10 @@
 {% macro postgres__cross_join_integers(first, last, name) -%}
   cross join lateral generate_series({{ first }}, {{ last }}) as {{ name }} (n)
 {%- endmacro %}
+
+{% macro athena__cross_join_integers(first, last, name) -%}
+  {#- Counts down if the last is less; at most 10,000 numbers. -#}
+  cross join unnest(
+    case when {{ first }} <= {{ last }} then sequence({{ first }}, {{ last }}) end
+  ) as {{ name }} (n)
+{%- endmacro %}

@@ -2,17 +2,78 @@
   The newest state of each row of a source table, with the rows that are gone.
 
   Here lies the difference between the destinations, and only staging asks for it:
-    dataengineering-db  raw holds the current rows: the table as it is.
-    trackman-lake       raw is a change log: the newest version of each key.
+    dataengineering-db  raw holds the current rows: the table as it is, under a view.
+    trackman-lake       raw is a change log: the newest version of each key, merged into a table;
+                        each build reads the versions that are new (macros/cross_db/new_versions.sql).
+
+  A row that the source deleted for good keeps the values it had: raw holds them in the database; in
+  the lake the log ends with a tombstone, which holds the key and nothing else, so the values are
+  those of the version before it.
 
   Args:
     relation: the table, from source().
     key: names of the columns that identify a row.
+    always_set: a column that is NULL in tombstones only, of the same name in the model.
+    partition: `month` or `year` of `always_set` for tables that grow large and whose keys are never
+      used again. A build then reads only the partitions of the lake's table in which rows changed.
 #}
-{% macro current_rows(relation, key) -%}
-  {{ return(adapter.dispatch('current_rows', 'trackman')(relation, key)) }}
+{% macro current_rows(relation, key, always_set='created_at', partition=none) -%}
+  {{ return(adapter.dispatch('current_rows', 'trackman')(relation, key, always_set, partition)) }}
 {%- endmacro %}
 
-{% macro postgres__current_rows(relation, key) -%}
+{% macro postgres__current_rows(relation, key, always_set, partition) -%}
   {{ relation }}
+{%- endmacro %}
+
+{% macro athena__current_rows(relation, key, always_set, partition) -%}
+  {{ config(
+      unique_key=key,
+      partitioned_by=[partition ~ '(' ~ always_set ~ ')'] if partition else none,
+      incremental_predicates=['true'],
+      merge_update_columns_default_rule=
+        'case when src.' ~ always_set ~ ' is null then _old_ else _new_ end',
+      merge_update_columns_rules={
+        'is_deleted': 'replace', '_sdc_sequence': 'replace', '_sdc_batched_at': 'replace'
+      }
+  ) }}
+  {%- set is_unit_test = model.resource_type != 'model' -%}
+  {#- Built before: what it says of a table is in that table's current rows, as tests expect. -#}
+  {%- if not is_unit_test -%}
+    {%- do ref('stg_loading__commits') -%}
+  {%- endif -%}
+  (
+    select *
+    from (
+      select
+        *,
+        row_number() over (
+          partition by {{ key | join(', ') }}
+          order by case when _sdc_deleted_at is null then 0 else 1 end, _sdc_sequence desc
+        ) as place
+        {%- for column in ['_sdc_sequence', '_sdc_batched_at', '_sdc_deleted_at'] %},
+        first_value({{ column }}) over (
+          partition by {{ key | join(', ') }} order by _sdc_sequence desc
+        ) as newest{{ column }}
+        {%- endfor %}
+      from {{ relation }}
+      {% if not is_unit_test and is_incremental() -%}
+      where {{ new_versions(relation, always_set, partition) }}
+      {%- endif %}
+    )
+    where place = 1
+  )
+{%- endmacro %}
+
+
+{# A column of the loader in current_rows: of the newest version, were it a tombstone. #}
+{% macro newest(column) -%}
+  {{ return(adapter.dispatch('newest', 'trackman')(column)) }}
+{%- endmacro %}
+
+{% macro postgres__newest(column) -%}
+  {{ column }}
+{%- endmacro %}
+
+{% macro athena__newest(column) -%}
+  newest{{ column }}
 {%- endmacro %}

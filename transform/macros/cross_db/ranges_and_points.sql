@@ -14,12 +14,29 @@
   cast(lower({{ column }}) as {{ type }})
 {%- endmacro %}
 
+{% macro athena__range_start(column, type) -%}
+  {{ bound_of_text("regexp_extract(" ~ column ~ ", '^[\\[(]\"?([^\",]+)\"?,', 1)", type) }}
+{%- endmacro %}
+
 {% macro range_end(column, type) -%}
   {{ return(adapter.dispatch('range_end', 'trackman')(column, type)) }}
 {%- endmacro %}
 
 {% macro postgres__range_end(column, type) -%}
   cast(upper({{ column }}) as {{ type }})
+{%- endmacro %}
+
+{% macro athena__range_end(column, type) -%}
+  {{ bound_of_text("regexp_extract(" ~ column ~ ", ',\"?([^\",]+)\"?[\\])]$', 1)", type) }}
+{%- endmacro %}
+
+{# The loader reads times in UTC, which PostgreSQL prints as +00; any other offset fails the cast. #}
+{% macro bound_of_text(text, type) -%}
+  {%- if type == 'timestamp with time zone' -%}
+    with_timezone(cast(regexp_replace({{ text }}, '[+]00$', '') as timestamp(6)), 'UTC')
+  {%- else -%}
+    cast({{ text }} as {{ type }})
+  {%- endif -%}
 {%- endmacro %}
 
 
@@ -32,10 +49,18 @@
   {{ column }}[0]
 {%- endmacro %}
 
+{% macro athena__point_x(column) -%}
+  cast(regexp_extract({{ column }}, '^[(]([^,]+),', 1) as double)
+{%- endmacro %}
+
 {% macro point_y(column) -%}
   {{ return(adapter.dispatch('point_y', 'trackman')(column)) }}
 {%- endmacro %}
 
 {% macro postgres__point_y(column) -%}
   {{ column }}[1]
+{%- endmacro %}
+
+{% macro athena__point_y(column) -%}
+  cast(regexp_extract({{ column }}, ',([^)]+)[)]$', 1) as double)
 {%- endmacro %}

@@ -2,3 +2,7 @@
 {% macro postgres__snapshot_get_time() -%}
   {{ current_timestamp() }}
 {%- endmacro %}
+
+{% macro athena__snapshot_get_time() -%}
+  cast(current_timestamp as timestamp(6) with time zone)
+{%- endmacro %}

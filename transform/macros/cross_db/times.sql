@@ -12,6 +12,10 @@
   cast(extract(epoch from {{ moment }}) as double precision)
 {%- endmacro %}
 
+{% macro athena__epoch_seconds(moment) -%}
+  to_unixtime({{ moment }})
+{%- endmacro %}
+
 
 {# The timestamp with time zone that lies so many seconds after 1970-01-01 00:00 UTC. #}
 {% macro from_epoch_seconds(seconds) -%}
@@ -20,6 +24,10 @@
 
 {% macro postgres__from_epoch_seconds(seconds) -%}
   to_timestamp({{ seconds }})
+{%- endmacro %}
+
+{% macro athena__from_epoch_seconds(seconds) -%}
+  from_unixtime({{ seconds }})
 {%- endmacro %}
 
 
@@ -38,6 +46,10 @@
   ({{ moment }} at time zone {{ time_zone }})
 {%- endmacro %}
 
+{% macro athena__local_time(moment, time_zone) -%}
+  cast(at_timezone({{ moment }}, {{ time_zone }}) as timestamp(6))
+{%- endmacro %}
+
 
 {# The moment at which a clock shows a time: the inverse of local_time. #}
 {% macro moment_of_local_time(local_time, time_zone) -%}
@@ -48,10 +60,22 @@
   ({{ local_time }} at time zone {{ time_zone }})
 {%- endmacro %}
 
+{% macro athena__moment_of_local_time(local_time, time_zone) -%}
+  with_timezone({{ local_time }}, {{ time_zone }})
+{%- endmacro %}
 
-{# Whole minutes after midnight of a time of day, integer; 1440 for 24:00. #}
+
+{# Whole minutes after midnight of a time of day, integer; 1440 for 24:00. The lake holds it as text. #}
 {% macro minute_of_day(time) -%}
+  {{ return(adapter.dispatch('minute_of_day', 'trackman')(time)) }}
+{%- endmacro %}
+
+{% macro postgres__minute_of_day(time) -%}
   cast(extract(hour from {{ time }}) * 60 + extract(minute from {{ time }}) as integer)
+{%- endmacro %}
+
+{% macro athena__minute_of_day(time) -%}
+  cast(substr({{ time }}, 1, 2) as integer) * 60 + cast(substr({{ time }}, 4, 2) as integer)
 {%- endmacro %}
 
 

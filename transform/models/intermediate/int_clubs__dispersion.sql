@@ -31,8 +31,15 @@ dispersion as (
         avg(total) as mean_total,
         avg(cast(ball_speed as double precision)) as mean_ball_speed,
         min(mean_side) as mean_side,
-        stddev_samp(carry) as carry_deviation,
-        stddev_samp(carry_side) as side_deviation,
+        -- Of a sample; `stddev_samp` is less exact on some engines.
+        case
+            when count(*) > 1
+                then sqrt(sum((carry - mean_carry) * (carry - mean_carry)) / (count(*) - 1))
+        end as carry_deviation,
+        case
+            when count(*) > 1
+                then sqrt(sum((carry_side - mean_side) * (carry_side - mean_side)) / (count(*) - 1))
+        end as side_deviation,
         case
             when count(*) > 1
                 then sum((carry - mean_carry) * (carry_side - mean_side)) / (count(*) - 1)

@@ -11,7 +11,11 @@
             {'columns': ['_sdc_sequence']},
             {'columns': ['session_sequence']}
         ],
-        post_hook="delete from {{ this }} where is_deleted"
+        post_hook="{{ delete_marked_rows('is_deleted') }}",
+        delete_condition='src.is_deleted',
+        insert_condition='not src.is_deleted',
+        partitioned_by=['month(hit_at)'],
+        incremental_predicates=['true']
     )
 }}
 

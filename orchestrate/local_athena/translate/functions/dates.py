@@ -163,8 +163,11 @@ define("current_timezone() -> varchar", "'UTC'")
 
 def _zoned(made: str) -> Callable[[list[Term]], Term]:
     def rule(args: list[Term]) -> Term:
-        zone = normal_zone(constant_text(args[1], "a time zone"))
         digits = args[0].type.params[0] if args[0].type.params else 3
+        if not args[1].is_constant:
+            node = duck(made, args[0].node, args[1].node)
+            return Term(node, timestamp_tz(digits, zone=""), row_zone=args[1].node)
+        zone = normal_zone(constant_text(args[1], "a time zone"))
         node = duck(made, args[0].node, literal(zone))
         return Term(node, replace(timestamp_tz(digits), zone=zone))
 

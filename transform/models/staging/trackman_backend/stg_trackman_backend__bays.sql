@@ -22,8 +22,8 @@ renamed as (
         updated_at,
         -- loading
         {{ is_deleted(soft=true) }} as is_deleted,
-        _sdc_sequence,
-        _sdc_batched_at
+        {{ newest('_sdc_sequence') }} as _sdc_sequence,
+        {{ newest('_sdc_batched_at') }} as _sdc_batched_at
     from source
 
 )

@@ -1,6 +1,8 @@
 with source as (
 
-    select * from {{ current_rows(source('trackman_backend', 'club_types'), key=['club_type_id']) }}
+    select * from {{ current_rows(
+        source('trackman_backend', 'club_types'), key=['club_type_id'], always_set='club_code'
+    ) }}
 
 ),
 
@@ -18,8 +20,8 @@ renamed as (
         -- times
         -- loading
         {{ is_deleted(soft=false) }} as is_deleted,
-        _sdc_sequence,
-        _sdc_batched_at
+        {{ newest('_sdc_sequence') }} as _sdc_sequence,
+        {{ newest('_sdc_batched_at') }} as _sdc_batched_at
     from source
 
 )

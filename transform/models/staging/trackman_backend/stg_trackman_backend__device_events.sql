@@ -1,6 +1,8 @@
 with source as (
 
-    select * from {{ current_rows(source('trackman_backend', 'device_events'), key=['event_id']) }}
+    select * from {{ current_rows(
+        source('trackman_backend', 'device_events'), key=['event_id'], always_set='occurred_at', partition='year'
+    ) }}
 
 ),
 
@@ -19,8 +21,8 @@ renamed as (
         received_at,
         -- loading
         {{ is_deleted(soft=false) }} as is_deleted,
-        _sdc_sequence,
-        _sdc_batched_at
+        {{ newest('_sdc_sequence') }} as _sdc_sequence,
+        {{ newest('_sdc_batched_at') }} as _sdc_batched_at
     from source
 
 )

@@ -1,6 +1,8 @@
 with source as (
 
-    select * from {{ current_rows(source('trackman_backend', 'payments'), key=['payment_id']) }}
+    select * from {{ current_rows(
+        source('trackman_backend', 'payments'), key=['payment_id'], partition='year'
+    ) }}
 
 ),
 
@@ -25,8 +27,8 @@ renamed as (
         updated_at,
         -- loading
         {{ is_deleted(soft=true) }} as is_deleted,
-        _sdc_sequence,
-        _sdc_batched_at
+        {{ newest('_sdc_sequence') }} as _sdc_sequence,
+        {{ newest('_sdc_batched_at') }} as _sdc_batched_at
     from source
 
 )
