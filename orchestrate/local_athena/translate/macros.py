@@ -136,6 +136,10 @@ MACROS = {
         "timezone('UTC', make_timestamp(CAST(floor(x * 1000 + 0.5) AS BIGINT) * 1000))"
     ),
     # https://trino.io/docs/current/functions/array.html
+    "trino_repeats(n)": (
+        "CASE WHEN trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: count argument of repeat function "
+        "must be greater than or equal to 0') THEN n END"
+    ),
     "trino_subscript(l, i)": (
         "CASE WHEN trino_check(i = 0, 'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') "
         "AND "
