@@ -82,14 +82,13 @@ class PostgresSink(ColumnarSink):
                 connection,
                 self._database.schema,
                 self.table_name,
-                changes_table=bool(plan.statements),
+                changes_table=bool(plan.changes),
             )
             if plan.widened:
                 check_views(connection, self._table, plan.widened)
-            if self._table_is_there and not plan.changes:
+            if not plan.changes:
                 # Comments, which concern no row: a stream without rows has no commit for them.
-                for statement in plan.statements:
-                    connection.execute(statement)
+                self._database.comment(self._table, plan.statements)
             if self._stage is not None:
                 self._stage.change(self._staged_columns)
         for warning in plan.warnings:

@@ -89,7 +89,7 @@ class Plan:
     A new comment is no change in this sense: nobody who reads the table need know.
 
     Attributes:
-        statements: To be run in order.
+        statements: To be run in order; without changes they are but comments.
         changes: One phrase each.
         widened: Columns that take another type.
         written: The table's column for each of the stream's.

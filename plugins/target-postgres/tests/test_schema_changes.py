@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
 from columnar_singer.errors import UserError
+from target_postgres import database
 
 
 def changes(loaded):
@@ -49,6 +51,27 @@ def test_comments_follow_the_source_with_rows_or_without(loaded, stream):
     assert load("", "") == ("Every a", "Its name")
     assert load("", "", **{"x-source": "b.public.a"}) == (None, None)
     assert [each for each in changes(loaded) if each] == [["created table"]]
+
+
+def _described(a, comment):
+    schema = a.schema()
+    schema["schema"]["description"] = comment
+    return schema
+
+
+def test_a_comment_waits_for_nobody(loaded, stream, monkeypatch):
+    """A VACUUM or a CREATE INDEX CONCURRENTLY may hold that lock for hours; rows need it not."""
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
+    a = stream("public-a", {"id": "integer"})
+    comment = "select obj_description('raw.a'::regclass)"
+    loaded.run(_described(a, "old"), a.record(id=1))
+    with psycopg.connect(loaded.url) as other:
+        other.execute("lock table raw.a in share update exclusive mode")
+        loaded.run(_described(a, "new"), a.record(id=2))
+        assert loaded.query(comment) == [("old",)]
+    assert loaded.query("select count(*) from raw.a") == [(2,)]
+    loaded.run(_described(a, "new"))
+    assert loaded.query(comment) == [("new",)]
 
 
 def test_load_log_has_comments_and_indexes(loaded, stream):

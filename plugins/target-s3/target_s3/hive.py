@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from columnar_singer.errors import UserError
 from pyiceberg.catalog import METADATA_LOCATION, TABLE_TYPE
 from pyiceberg.schema import sanitize_column_names
 
@@ -53,6 +54,9 @@ class HiveCatalog(DescribedGlueCatalog):
         Args:
             table: The table.
             files: Its new files.
+
+        Raises:
+            UserError: A partition is registered with another place, where nobody would find them.
         """
         spec, schema = table.spec(), table.schema()
         if not spec.fields:
@@ -84,6 +88,25 @@ class HiveCatalog(DescribedGlueCatalog):
                 if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":
                     message = f"Glue refused a partition of {database}.{name}: {error}"
                     raise OSError(message)
+                values = tuple(error["PartitionValues"])
+                self._check_place(table, values, places[values])
+
+    def _check_place(self, table: Table, values: tuple[str, ...], place: str) -> None:
+        """Check that a partition lies where its new files do: an earlier version put NULL apart."""
+        if HIVE_NULL not in values:
+            return
+        database, name = table.name()
+        found = self.glue.get_partition(
+            DatabaseName=database, TableName=name, PartitionValues=list(values)
+        )["Partition"]["StorageDescriptor"]["Location"]
+        if found.rstrip("/") != place:
+            message = (
+                f"table {database}.{name} has the partition {'/'.join(values)} at '{found}', and "
+                f"new rows would lie at '{place}', where no engine sees them; an earlier version "
+                "made the table: rename or drop it, and remove the stream's bookmark from the "
+                "state to load it anew"
+            )
+            raise UserError(message)
 
     def _create_glue_table(self, database_name: str, table_name: str, table_input: Any) -> None:  # noqa: ANN401
         hive_input = self._as_hive(table_input)

@@ -12,6 +12,8 @@ import requests
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, S3FileSystem
 from pyiceberg.catalog import load_catalog
+from pyiceberg.partitioning import PartitionKey
+from target_s3 import partitions
 from target_s3.glue import described
 from target_s3.settings import LakeSettings
 
@@ -182,6 +184,21 @@ def test_plain_parquet_tells_null_from_the_text_null(run, players, hive):
         (2, "null", "null"),
         (3, "a/b c%", "a/b c%"),
     ]
+
+
+def test_plain_parquet_whose_null_partition_lies_where_nobody_writes_now(
+    run, players, hive, monkeypatch
+):
+    """Whatever is written elsewhere, no engine would see."""
+    more = {"partition_by": {"*": ["name"]}}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(partitions, "HivePath", PartitionKey)
+        assert run(players.full_refresh([ANN, {"id": 2, "name": None}]), **more).error is None
+    rows = players.batch([{"id": 3, "name": None}])
+    refused = run([players.schema(), rows, players.state()], **more)
+    assert "name_partition=null', and new rows" in str(refused.error)
+    assert [row["id"] for row in _read_as_hive(hive, "players")] == [1, 2]
+    assert run([players.schema(), players.batch([BOB]), players.state()], **more).error is None
 
 
 def test_plain_parquet_needs_glue_and_keeps_its_partitions(run, players, hive):
