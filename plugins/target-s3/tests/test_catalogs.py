@@ -13,8 +13,10 @@ from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, S3FileSystem
 from pyiceberg.catalog import load_catalog
 from pyiceberg.partitioning import PartitionKey
+from pyiceberg.table.update.snapshot import ExpireSnapshots
 from target_s3 import partitions
 from target_s3.glue import described
+from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
 
 ANN, BOB, CAT = ({"id": n, "name": name} for n, name in enumerate(("Ann", "Bob", "Cat"), 1))
@@ -92,6 +94,25 @@ def test_other_catalogs_hold_the_same_tables(run, make_reader, players, request,
     assert reader.rows("quarantine") == []
     location = reader.table("players").location()
     assert location.startswith(settings["warehouse"])
+
+
+def test_f27_old_leases_that_another_run_removes_meanwhile_are_no_fault(sqlite, monkeypatch):
+    first, second = (Lake(LakeSettings.from_config(sqlite), name) for name in ("one", "two"))
+    for number in range(3):
+        first.leases.take(f"table_{number}")
+    monkeypatch.setattr("target_s3.lease._MAX_SNAPSHOTS", 2)
+    by_ids = ExpireSnapshots.by_ids
+
+    def faster(self, ids):
+        # The other run has come to the same point, and goes on first.
+        monkeypatch.undo()
+        table = second._open_lease_table()
+        by_ids(table.maintenance.expire_snapshots(), ids).commit()
+        return by_ids(self, ids)
+
+    monkeypatch.setattr(ExpireSnapshots, "by_ids", faster)
+    assert first.leases.take("players")
+    first.leases.release()
 
 
 def test_f38_the_password_of_a_catalog_is_not_told(run, players, postgres, caplog):
