@@ -77,13 +77,9 @@ def _s3_clients(lake: LakeSettings) -> Callable[[Identity], Any]:
 
     @cache
     def client(identity: Identity) -> Any:  # noqa: ANN401 - botocore has no types
-        key = keys[identity.access_key_id]
         return boto3.session.Session().client(
             "s3",
-            endpoint_url=lake.s3_endpoint,
-            region_name=lake.region,
-            aws_access_key_id=key.id,
-            aws_secret_access_key=key.secret,
+            **lake.client_arguments(keys[identity.access_key_id]),
             config=Config(max_pool_connections=32, proxies={}),
         )
 

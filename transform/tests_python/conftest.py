@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from orchestrate.local_stack.settings import StackSettings
+from transform.tests_python.destinations import Destinations
 from transform.tests_python.loader import Loader
 from transform.tests_python.project import Dbt
 
@@ -27,3 +29,18 @@ def loader(database: str) -> Iterator[Loader]:
 @pytest.fixture(scope="module")
 def dbt(database: str, loader: Loader, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     return Dbt(database, tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture(scope="module")
+def destinations(
+    session_stack: StackSettings,
+    make_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Destinations:
+    """A source of a few thousand strokes, moved once."""
+    made = Destinations(
+        make_database(), make_database(), session_stack, tmp_path_factory.mktemp("destinations")
+    )
+    made.fill(scale=0.01)
+    made.move()
+    return made

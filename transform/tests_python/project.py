@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,10 +43,14 @@ class Dbt:
     Attributes:
         url: of the database, with user and password.
         target: folder for what dbt writes.
+        variables: of the environment, beside those of the database.
+        options: for every command.
     """
 
     url: str
     target: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
     def run(
         self, *arguments: str, timeout: float = 300, **variables: str
@@ -65,8 +70,8 @@ class Dbt:
             "DATAENGINEERING_DB_PASSWORD": address.password or "",
         }
         return subprocess.run(
-            [executable(), *arguments],
-            env=environment | variables,
+            [executable(), *arguments, *self.options],
+            env=environment | dict(self.variables) | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

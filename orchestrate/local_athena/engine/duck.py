@@ -7,17 +7,17 @@ import json
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 
 from orchestrate.local_athena.engine import scan_limit
+from orchestrate.local_athena.model import ScanLimitExceeded
 from orchestrate.local_athena.translate import SETTINGS, prelude
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    import pyarrow as pa
+    from collections.abc import Iterable, Iterator
 
     from orchestrate.local_athena.model import Cancellation
     from orchestrate.local_stack.settings import LakeSettings
@@ -27,7 +27,7 @@ CATALOG = "lake"
 
 # iceberg needs the two others, and would fetch them from outside.
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
-_Rows = TypeVar("_Rows")
+_BATCH_ROWS = 10_000
 _PER_CURSOR = (
     *SETTINGS,
     "set enable_progress_bar = false",
@@ -158,7 +158,22 @@ class Cursor:
             duckdb.InterruptException: It was stopped.
             QueryError: It read more than it may.
         """
-        return self._measured(lambda: self._connection.execute(sql).to_arrow_table())
+        with self._watched():
+            return self._connection.execute(sql).to_arrow_table()
+
+    def stream(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run a statement as its rows are asked for, which never are in memory together.
+
+        Raises:
+            duckdb.Error: It fails.
+            QueryError: It read more than it may.
+        """
+        with self._watched():
+            try:
+                yield from self._connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
+            # So Arrow hands on what DuckDB says once the first rows are there.
+            except (OSError, pa.ArrowException) as error:
+                raise duckdb.Error(str(error)) from None
 
     def write(self, sql: str) -> int:
         """Run a statement that writes; returns how many rows it wrote.
@@ -169,22 +184,24 @@ class Cursor:
             QueryError: It read more than it may.
         """
         # Not as Arrow, whose making puts an empty profile in place of the statement's.
-        rows = self._measured(lambda: self._connection.execute(sql).fetchall())
+        with self._watched():
+            rows = self._connection.execute(sql).fetchall()
         return int(rows[0][0] or 0) if rows else 0
 
-    def _measured(self, execute: Callable[[], _Rows]) -> _Rows:
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Count what a statement reads, and stop it if that is too much."""
         self._refuse_if_stopped()
         with scan_limit.Watch(self._connection, self._bytes_limit) as watch:
             try:
-                rows = execute()
-            except duckdb.InterruptException:
+                yield
+            except duckdb.Error:
                 if watch.is_exceeded:
-                    raise scan_limit.exceeded() from None
+                    raise ScanLimitExceeded() from None
                 raise
         profile = json.loads(self._connection.get_profiling_information() or "{}")
         # A count that the table's metadata answer has no profile, and reads nothing.
         self.add_scanned(int(profile.get("total_bytes_read", 0)))
-        return rows
 
     def add_scanned(self, count: int) -> None:
         """Count bytes of data that were read.
@@ -194,7 +211,7 @@ class Cursor:
         """
         self.scanned_bytes += count
         if self._bytes_limit is not None and self.scanned_bytes > self._bytes_limit:
-            raise scan_limit.exceeded()
+            raise ScanLimitExceeded()
 
     def describe(self, sql: str) -> list[tuple[str, str]]:
         """Names and DuckDB's types of a query's columns; the query does not run."""

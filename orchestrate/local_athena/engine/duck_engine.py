@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 from pyiceberg.exceptions import RESTError
 from requests import RequestException
 
@@ -50,18 +53,34 @@ class DuckEngine:
         Raises:
             QueryError: It is wrong, refused or was stopped.
         """
-        try:
-            with self._duck.cursor(cancellation, request.bytes_limit) as cursor:
-                session = Session(request, self._metastore, cursor, cancellation)
-                result = statements.run(session)
-                return replace(result, scanned_bytes=cursor.scanned_bytes)
-        except duckdb.Error as error:
-            raise query_errors.of_duckdb(error, stopped=cancellation.is_asked) from error
-        except EntityNotFound as error:
-            raise QueryError("TABLE_NOT_FOUND", str(error)) from None
-        except AlreadyExists as error:
-            raise QueryError("TABLE_ALREADY_EXISTS", str(error)) from None
-        except InvalidInput as error:
-            raise QueryError("INVALID_ARGUMENTS", str(error)) from None
-        except (OSError, RequestException, RESTError) as error:
-            raise query_errors.of_lake(error) from error
+        with ExitStack() as stack:
+            stack.enter_context(_told(cancellation))
+            cursor = stack.enter_context(self._duck.cursor(cancellation, request.bytes_limit))
+            session = Session(request, self._metastore, cursor, cancellation)
+            result = replace(statements.run(session), scanned=lambda: cursor.scanned_bytes)
+            if result.rows is not None and not isinstance(result.rows, pa.Table):
+                return replace(result, rows=_to_the_end(result.rows, stack.pop_all()))
+            return result
+
+
+def _to_the_end(batches: Generator[pa.RecordBatch], stack: ExitStack) -> Generator[pa.RecordBatch]:
+    """Keep the cursor open as long as its rows are read."""
+    with stack, closing(batches):
+        yield from batches
+
+
+@contextmanager
+def _told(cancellation: Cancellation) -> Iterator[None]:
+    """Tell what fails as Athena would."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise query_errors.of_duckdb(error, stopped=cancellation.is_asked) from error
+    except EntityNotFound as error:
+        raise QueryError("TABLE_NOT_FOUND", str(error)) from None
+    except AlreadyExists as error:
+        raise QueryError("TABLE_ALREADY_EXISTS", str(error)) from None
+    except InvalidInput as error:
+        raise QueryError("INVALID_ARGUMENTS", str(error)) from None
+    except (OSError, RequestException, RESTError) as error:
+        raise query_errors.of_lake(error) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+from pyiceberg.conversions import from_bytes
 
 from orchestrate.local_athena.engine.duck import quoted
 from orchestrate.local_athena.engine.partitioning import of_spec
@@ -17,7 +18,9 @@ from orchestrate.local_athena.names import TableName
 from orchestrate.local_athena.types import athena_type, duckdb_from_athena
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
+    from pyiceberg.types import NestedField
 
 _INSTANT = "timestamp(3) with time zone"
 _COLUMNS: dict[str, dict[str, str]] = {
@@ -73,6 +76,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "record_count": "bigint",
         "file_count": "bigint",
         "total_size": "bigint",
+        "data": "",  # a row of what is known of each column
     },
 }
 
@@ -96,6 +100,7 @@ def columns(table: Table, kind: str, name: TableName) -> dict[str, str]:
             found["partition"] = partition
         else:
             del found["partition"]
+        found["data"] = _data_type(table)
     return found
 
 
@@ -129,6 +134,20 @@ def _partition_names(table: Table) -> list[str]:
         of_spec(each.transform, str(schema.find_column_name(each.source_id))).name
         for each in table.spec().fields
     ]
+
+
+def _data_type(table: Table) -> str:
+    fields = [
+        f'"{each.name}" row(min {kind}, max {kind}, null_count bigint, nan_count bigint)'
+        for each in _measured(table)
+        for kind in (athena_type(each.field_type),)
+    ]
+    return f"row({', '.join(fields)})"
+
+
+def _measured(table: Table) -> list[NestedField]:
+    """The columns of which files state the least and the greatest value."""
+    return [each for each in table.schema().fields if each.field_type.is_primitive]
 
 
 def _snapshots(table: Table) -> list[dict[str, Any]]:
@@ -209,22 +228,47 @@ def _manifests(table: Table) -> list[dict[str, Any]]:
 
 def _partitions(table: Table) -> list[dict[str, Any]]:
     names = _partition_names(table)
-    totals: dict[tuple[Any, ...], list[int]] = {}
+    files: dict[tuple[Any, ...], list[DataFile]] = {}
     for task in table.scan().plan_files():
         key = tuple(task.file.partition[position] for position in range(len(names)))
-        total = totals.setdefault(key, [0, 0, 0])
-        total[0] += task.file.record_count
-        total[1] += 1
-        total[2] += task.file.file_size_in_bytes
+        files.setdefault(key, []).append(task.file)
     return [
         {
             "partition": dict(zip(names, key, strict=True)),
-            "record_count": total[0],
-            "file_count": total[1],
-            "total_size": total[2],
+            "record_count": sum(each.record_count for each in found),
+            "file_count": len(found),
+            "total_size": sum(each.file_size_in_bytes for each in found),
+            "data": {each.name: _known_of(each, found) for each in _measured(table)},
         }
-        for key, total in totals.items()
+        for key, found in files.items()
     ]
+
+
+def _known_of(column: NestedField, files: list[DataFile]) -> dict[str, Any]:
+    """What files tell of a column; NULL for what one of them does not, unless all of it is NULL."""
+    bounds: dict[str, list[Any]] = {"min": [], "max": []}
+    for each in files:
+        if (each.null_value_counts or {}).get(column.field_id) == each.record_count:
+            continue
+        for name, stated in (("min", each.lower_bounds), ("max", each.upper_bounds)):
+            bound = (stated or {}).get(column.field_id)
+            bounds[name].append(None if bound is None else from_bytes(column.field_type, bound))
+    counts = {
+        name: [(stated(each) or {}).get(column.field_id) for each in files]
+        for name, stated in (
+            ("null_count", lambda file: file.null_value_counts),
+            ("nan_count", lambda file: file.nan_value_counts),
+        )
+    }
+    return {
+        name: choose(found) if found and None not in found else None
+        for name, choose, found in (
+            ("min", min, bounds["min"]),
+            ("max", max, bounds["max"]),
+            ("null_count", sum, counts["null_count"]),
+            ("nan_count", sum, counts["nan_count"]),
+        )
+    }
 
 
 _ROWS = {

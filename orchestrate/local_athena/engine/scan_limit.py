@@ -9,8 +9,6 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from orchestrate.local_athena.model import QueryError
-
 if TYPE_CHECKING:
     import duckdb
 
@@ -34,11 +32,6 @@ def start_counting(instance: duckdb.DuckDBPyConnection) -> None:
 def forget(instance: duckdb.DuckDBPyConnection) -> None:
     """Empty the log, while no statement runs."""
     instance.execute("call truncate_duckdb_logs()")
-
-
-def exceeded() -> QueryError:
-    """The error of a query that reads too much."""
-    return QueryError("EXCEEDED_SCAN_LIMIT", "Query cancelled! : Bytes scanned limit was exceeded")
 
 
 class Watch:

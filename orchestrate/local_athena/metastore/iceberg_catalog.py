@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import boto3
+from botocore.config import Config
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import (
     NamespaceAlreadyExistsError,
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from orchestrate.local_stack.settings import LakeSettings
 
 
-_DELETING = 8
-
-
 class IcebergCatalog:
     """Namespaces and tables; nothing is kept, so that what others commit is seen at once."""
 
@@ -33,6 +31,7 @@ class IcebergCatalog:
         self._settings = settings
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
+        self._client: Any = None
 
     @property
     def catalog(self) -> Catalog:
@@ -120,14 +119,29 @@ class IcebergCatalog:
         if purge:
             self._delete_below(location)
 
-    def _delete_below(self, location: str) -> None:
-        from pyarrow.fs import FileSelector, FileType
+    @property
+    def _s3(self) -> Any:  # noqa: ANN401 - botocore has no types
+        with self._lock:
+            if self._client is None:
+                self._client = boto3.session.Session().client(
+                    "s3",
+                    **self._settings.client_arguments(self._settings.owner_key),
+                    config=Config(proxies={}),
+                )
+            return self._client
 
+    def _delete_below(self, location: str) -> None:
+        # Not with Arrow, which makes the directory anew behind the last file: SeaweedFS refuses
+        # that in a bucket of tables.
         parts = urlsplit(location)
-        files = self.files()
-        # Not by directory: that would ask for the directory itself, which SeaweedFS refuses.
-        below = FileSelector(parts.netloc + parts.path, allow_not_found=True, recursive=True)
-        found = files.get_file_info(below)
-        with ThreadPoolExecutor(_DELETING) as pool:
-            paths = (each.path for each in found if each.type == FileType.File)
-            list(pool.map(files.delete_file, paths))
+        s3 = self._s3
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=parts.netloc, Prefix=f"{parts.path.strip('/')}/"
+        )
+        for page in pages:
+            keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
+            if not keys:
+                continue
+            answer = s3.delete_objects(Bucket=parts.netloc, Delete={"Objects": keys, "Quiet": True})
+            if answer.get("Errors"):
+                raise OSError(f"files of {location} were not deleted: {answer['Errors'][0]}")

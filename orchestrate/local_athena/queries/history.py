@@ -10,7 +10,8 @@ from orchestrate.local_athena.model import Column, ErrorCategory
 from orchestrate.local_athena.queries.entries import Entries
 
 # https://docs.aws.amazon.com/athena/latest/ug/queries-viewing-history.html
-RETENTION_SECONDS = 45 * 24 * 3600.0
+_DAY_SECONDS = 24 * 3600.0
+RETENTION_SECONDS = 45 * _DAY_SECONDS
 
 
 class State(StrEnum):
@@ -73,12 +74,11 @@ class History:
     def __init__(self, store: Entries) -> None:
         """Open the history; a query that ran when the endpoint ended has failed."""
         self._store = store
-        now = time.time()
-        for name, entry in list(store.all("execution")):
+        self._forgot = 0.0
+        self._forget(now := time.time())
+        for _, entry in list(store.all("execution")):
             execution = _execution(entry)
-            if execution.submitted < now - RETENTION_SECONDS:
-                self._store.remove("execution", execution.work_group, name)
-            elif not execution.is_final:
+            if not execution.is_final:
                 self.save(
                     replace(
                         execution,
@@ -89,8 +89,19 @@ class History:
                     )
                 )
 
+    def _forget(self, now: float) -> None:
+        """Let go of what is older than Athena keeps it, once a day."""
+        if now - self._forgot < _DAY_SECONDS:
+            return
+        self._forgot = now
+        for name, entry in list(self._store.all("execution")):
+            execution = _execution(entry)
+            if execution.submitted < now - RETENTION_SECONDS:
+                self._store.remove("execution", execution.work_group, name)
+
     def add(self, execution: Execution) -> bool:
         """Add a query; False if there is one with its id."""
+        self._forget(execution.submitted)
         return self._store.add("execution", execution.work_group, execution.id, asdict(execution))
 
     def save(self, execution: Execution) -> None:

@@ -15,6 +15,7 @@ from orchestrate.local_athena.model import (
     Identity,
     QueryError,
     QueryRequest,
+    ScanLimitExceeded,
 )
 from orchestrate.local_athena.queries.history import Execution, History, State
 from orchestrate.local_athena.queries.results import Results
@@ -121,7 +122,7 @@ class Queries:
             sub_kind=result.sub_kind,
             columns=written.columns,
             update_count=result.update_count,
-            scanned_bytes=result.scanned_bytes,
+            scanned_bytes=result.scanned(),
             manifest_location=result.manifest_location,
             location=written.location,
             row_count=written.row_count,
@@ -138,4 +139,10 @@ class Queries:
 def _failed(execution: Execution, error: QueryError, cancellation: Cancellation) -> Execution:
     if cancellation.is_asked:
         return replace(execution, state=State.CANCELLED, reason="Query was cancelled")
-    return replace(execution, state=State.FAILED, reason=str(error), error_category=error.category)
+    is_over = isinstance(error, ScanLimitExceeded)
+    return replace(
+        execution,
+        state=State.CANCELLED if is_over else State.FAILED,
+        reason=error.text if is_over else str(error),
+        error_category=error.category,
+    )

@@ -13,8 +13,10 @@ from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, S3FileSystem
 from pyiceberg.catalog import load_catalog
 from pyiceberg.partitioning import PartitionKey
+from pyiceberg.table.update.snapshot import ExpireSnapshots
 from target_s3 import partitions
 from target_s3.glue import described
+from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
 
 ANN, BOB, CAT = ({"id": n, "name": name} for n, name in enumerate(("Ann", "Bob", "Cat"), 1))
@@ -92,6 +94,25 @@ def test_other_catalogs_hold_the_same_tables(run, make_reader, players, request,
     assert reader.rows("quarantine") == []
     location = reader.table("players").location()
     assert location.startswith(settings["warehouse"])
+
+
+def test_f27_old_leases_that_another_run_removes_meanwhile_are_no_fault(sqlite, monkeypatch):
+    first, second = (Lake(LakeSettings.from_config(sqlite), name) for name in ("one", "two"))
+    for number in range(3):
+        first.leases.take(f"table_{number}")
+    monkeypatch.setattr("target_s3.lease._MAX_SNAPSHOTS", 2)
+    by_ids = ExpireSnapshots.by_ids
+
+    def faster(self, ids):
+        # The other run has come to the same point, and goes on first.
+        monkeypatch.undo()
+        table = second._open_lease_table()
+        by_ids(table.maintenance.expire_snapshots(), ids).commit()
+        return by_ids(self, ids)
+
+    monkeypatch.setattr(ExpireSnapshots, "by_ids", faster)
+    assert first.leases.take("players")
+    first.leases.release()
 
 
 def test_f38_the_password_of_a_catalog_is_not_told(run, players, postgres, caplog):
@@ -267,23 +288,29 @@ def test_glue_says_what_a_table_is_and_keeps_up(run, players, registered):
     after = registered("players")
     assert (after["VersionId"], after["Parameters"]) == (before["VersionId"], before["Parameters"])
 
-    # Other words, without rows; and a commit of rows leaves them there.
-    words = {"id": {"description": "Number."}, "name": {"x-personal-data": True}}
+    # Other words, and a new column with its own, without rows.
+    players.schema(score="integer")
+    words = {
+        "id": {"description": "Number."},
+        "name": {"x-personal-data": True},
+        "score": {"description": "Points."},
+    }
     assert run(_load(players, [], words, description="Players.")).error is None
     table = registered("players")
-    assert (_comments(table)["id"], _comments(table)["name"]) == ("Number.", "")
+    assert [_comments(table)[each] for each in ("id", "name", "score")] == [
+        "Number.",
+        "",
+        "Points.",
+    ]
     assert table["Description"] == "Players."
-    assert run(_load(players, [ANN, BOB], words, description="Players.")).error is None
-    table = registered("players")
-    assert (table["Description"], table["Owner"]) == ("Players.", "backend_owner")
-    assert _comments(table)["id"] == "Number."
 
-    # What is no longer said, is no longer shown.
-    message = _load(players, [], words)
+    # What is no longer said, is no longer shown; and a commit of rows leaves the rest there.
+    message = _load(players, [ANN, BOB], words)
     del message[0]["schema"]["description"]
     assert run(message).error is None
-    assert registered("players").get("Description", "") == ""
-    assert registered("players")["Parameters"]["comment"] == ""
+    table = registered("players")
+    assert (table.get("Description", ""), table["Parameters"]["comment"]) == ("", "")
+    assert (_comments(table)["id"], table["Owner"]) == ("Number.", "backend_owner")
 
 
 def test_columns_of_persons_stay_marked_as_long_as_old_rows_have_values(run, players, registered):

@@ -8,6 +8,15 @@
 
 
 {#
+  Drop a table by Athena's statement, which removes the files of an Iceberg table too. dbt-athena
+  asks Glue first what the table is, and lists and deletes the files itself: seven calls.
+#}
+{% macro athena__drop_relation(relation) -%}
+  {%- do drop_relation_sql(relation) -%}
+{%- endmacro %}
+
+
+{#
   Cast a value of a unit test: what cannot be cast fails, where dbt-athena gives NULL. A time that
   names its zone gets it, though Glue knows its column as `timestamp`, like all times in Iceberg.
 #}

@@ -1,10 +1,8 @@
 {#
   The greatest value of a sequence in a table, 0 while it is empty.
 
-  Postgres has an index on it. The lake has for each file the least and greatest value, which
-  Athena skips files by but makes no maximum of: so the question is first asked of the latest
-  values, and of all only if there are none. The numbers that the loader gives out are, as long as
-  clocks are right, microseconds since 1970; were they not, this would read more and find the same.
+  Postgres has an index on it. The lake has the greatest value of each file in the table's metadata,
+  which costs nothing to read; a maximum of the column would read all of it.
 #}
 {% macro greatest_value(relation, column) -%}
   {{ return(adapter.dispatch('greatest_value', 'trackman')(relation, column)) }}
@@ -17,18 +15,16 @@
 {%- endmacro %}
 
 {% macro athena__greatest_value(relation, column) -%}
-  {%- set now = (run_started_at.timestamp() * 1000000) | int -%}
-  {%- set found = namespace(value=none) -%}
-  {%- for condition in [
-      ' where ' ~ column ~ ' > ' ~ (now - 86400 * 1000000),
-      ' where ' ~ column ~ ' > ' ~ (now - 30 * 86400 * 1000000),
-      ''
-  ] -%}
-    {%- if found.value is none -%}
-      {%- set found.value = run_query(
-          'select max(' ~ column ~ ') from ' ~ relation ~ condition
-      ).columns[0][0] -%}
-    {%- endif -%}
-  {%- endfor -%}
-  {{ return(found.value or 0) }}
+  {%- set metadata = relation.incorporate(
+      path={'identifier': relation.identifier ~ '$partitions'}
+  ) -%}
+  {%- set files = run_query(
+      'select max(data.' ~ column ~ '.max), count(*) - count(data.' ~ column ~ '.max) from '
+      ~ metadata
+  ).rows[0] -%}
+  {%- if files[1] -%}
+    {#- A partition in which the column is not known, or NULL throughout. -#}
+    {%- set files = run_query('select max(' ~ column ~ ') from ' ~ relation).rows[0] -%}
+  {%- endif -%}
+  {{ return(files[0] or 0) }}
 {%- endmacro %}

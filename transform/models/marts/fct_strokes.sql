@@ -33,16 +33,8 @@
 -- depends_on: {{ ref('stg_trackman_backend__strokes') }}
 -- depends_on: {{ ref('stg_trackman_backend__sessions') }}
 
-with joined as (
-
-    select * from {{ ref('int_strokes__joined') }}
-
-),
-
-{% if is_incremental() %}
-
-changed as (
-
+{% if is_incremental() -%}
+{%- set changed -%}
     -- The views are named here once more, for Postgres reads a query that two others share in full.
     select stroke_id
     from {{ ref('stg_trackman_backend__strokes') }}
@@ -55,6 +47,20 @@ changed as (
     inner join {{ ref('stg_trackman_backend__sessions') }} as sessions
         on strokes.session_id = sessions.session_id
     where sessions._sdc_sequence > {{ watermark('session_sequence') }}
+{%- endset -%}
+{%- endif %}
+
+with joined as (
+
+    select * from {{ ref('int_strokes__joined') }}
+
+),
+
+{% if is_incremental() %}
+
+changed as (
+
+    {{ changed }}
 
 ),
 
@@ -125,6 +131,9 @@ final as (
     from joined
     {% if is_incremental() -%}
     where stroke_id in (select stroke_id from changed)
+        {{ and_in_touched_partitions(
+            ref('stg_trackman_backend__strokes'), 'stroke_id', changed, 'hit_at', 'month'
+        ) }}
     {%- else -%}
     where not is_gone
     {%- endif %}

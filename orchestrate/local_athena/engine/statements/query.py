@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 def select(session: Session, reader: Reader) -> QueryResult:
     """Run a query and hand back its rows."""
     sql, columns = compiled(session, parse(reader.sql))
-    rows = session.cursor.run(sql)
-    return QueryResult(
-        StatementKind.DML,
-        "SELECT",
-        columns=columns,
-        rows=rows.rename_columns([each.name for each in columns]),
-    )
+    rows = session.cursor.stream(sql)
+    return QueryResult(StatementKind.DML, "SELECT", columns=columns, rows=rows)
 
 
 def explain(session: Session, reader: Reader) -> QueryResult:

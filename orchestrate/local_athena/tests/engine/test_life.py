@@ -29,7 +29,7 @@ def test_queries_at_once(athena: Athena) -> None:
             f"create table own_{number} with (table_type = 'ICEBERG') as {athena.numbers(1000)}"
         )
         athena.run(f"insert into shared values ({number})")
-        return [athena.run(f"select sum(n) from own_{number}").scanned_bytes for _ in range(3)]
+        return [athena.scanned(f"select sum(n) from own_{number}") for _ in range(3)]
 
     with ThreadPoolExecutor(4) as pool:
         scanned = list(pool.map(work, range(4)))

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
-    from tests.project import Project
+    from tests.end_to_end.project import Project
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

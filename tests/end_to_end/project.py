@@ -14,7 +14,7 @@ import psycopg
 
 from orchestrate.local_stack.settings import StackSettings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

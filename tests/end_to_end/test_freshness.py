@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.project import Project
+    from tests.end_to_end.project import Project
 
 
 def test_f36_freshness_passes_after_a_run_and_fails_when_a_stream_is_late(

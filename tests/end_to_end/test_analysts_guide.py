@@ -10,7 +10,7 @@ import boto3
 import pyathena
 import pytest
 
-from tests.project import ROOT, Project
+from tests.end_to_end.project import ROOT, Project
 
 GUIDE = ROOT / "docs" / "analysts.md"
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -10,20 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import Project, copy_of_the_tree
+from tests.end_to_end.project import Project, copy_of_the_tree
 from tests.servers import stack_environment
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the project run in one process, and first: together they take longest."""
-    items.sort(key=lambda item: not _uses_project(item))
-    for item in filter(_uses_project, items):
-        item.add_marker(pytest.mark.xdist_group("project"))
-
-
-def _uses_project(item: pytest.Item) -> bool:
-    return "project" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

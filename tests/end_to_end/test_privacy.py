@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.catalog import load_catalog
 
 if TYPE_CHECKING:
-    from tests.project import Project
+    from tests.end_to_end.project import Project
 
 _PERSONAL = """
     select c.relname, a.attname

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.project import Project
+    from tests.end_to_end.project import Project
 
 STREAMS = 14
 

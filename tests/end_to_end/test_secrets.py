@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.project import Project
+    from tests.end_to_end.project import Project
 
 # Made anew each time: this file itself is in the folder that is searched.
 SECRETS = {

@@ -15,7 +15,7 @@ import pytest
 from tests.servers import free_ports
 
 if TYPE_CHECKING:
-    from tests.project import Project
+    from tests.end_to_end.project import Project
 
 SECRET = "wr0ng-s3cret"
 
