@@ -137,8 +137,8 @@ MACROS = {
     ),
     # https://trino.io/docs/current/functions/array.html
     "trino_repeats(n)": (
-        "CASE WHEN trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: count argument of repeat function "
-        "must be greater than or equal to 0') THEN n END"
+        "CASE WHEN trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: count argument of repeat "
+        "function must be greater than or equal to 0') THEN n END"
     ),
     "trino_subscript(l, i)": (
         "CASE WHEN trino_check(i = 0, 'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') "
