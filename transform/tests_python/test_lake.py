@@ -84,6 +84,7 @@ def test_commands_succeed(destinations: Destinations, command: str) -> None:
 
 
 def test_a_run_whose_endpoint_dies_is_completed_by_the_next(destinations: Destinations) -> None:
+    run(destinations)
     before = {
         name: len(destinations.rows("lake", "marts", name)[1]) for name in marts(destinations)
     }
@@ -91,12 +92,14 @@ def test_a_run_whose_endpoint_dies_is_completed_by_the_next(destinations: Destin
     log = dbt.target / "logs" / "dbt.log"
     made = log.read_text().count("OK created sql table model")
     with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(dbt.run, "run")
-        while log.read_text().count("OK created sql table model") < made + 4 and not run.done():
+        building = pool.submit(dbt.run, "run")
+        while (
+            log.read_text().count("OK created sql table model") < made + 4 and not building.done()
+        ):
             time.sleep(0.05)
         process = destinations.stack.directory / "local-athena" / "process.json"
         os.kill(json.loads(process.read_text())["pid"], signal.SIGKILL)
-        failed = run.result()
+        failed = building.result()
     assert failed.returncode != 0
     stack.up(destinations.stack, print, stop_with=os.getpid())
     for name, count in before.items():

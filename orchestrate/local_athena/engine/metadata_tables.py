@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 from pyiceberg.conversions import from_bytes
+from pyiceberg.types import PrimitiveType
 
 from orchestrate.local_athena.engine.duck import quoted
 from orchestrate.local_athena.engine.partitioning import of_spec
@@ -246,29 +247,27 @@ def _partitions(table: Table) -> list[dict[str, Any]]:
 
 def _known_of(column: NestedField, files: list[DataFile]) -> dict[str, Any]:
     """What files tell of a column; NULL for what one of them does not, unless all of it is NULL."""
-    bounds: dict[str, list[Any]] = {"min": [], "max": []}
-    for each in files:
-        if (each.null_value_counts or {}).get(column.field_id) == each.record_count:
-            continue
-        for name, stated in (("min", each.lower_bounds), ("max", each.upper_bounds)):
-            bound = (stated or {}).get(column.field_id)
-            bounds[name].append(None if bound is None else from_bytes(column.field_type, bound))
-    counts = {
-        name: [(stated(each) or {}).get(column.field_id) for each in files]
-        for name, stated in (
-            ("null_count", lambda file: file.null_value_counts),
-            ("nan_count", lambda file: file.nan_value_counts),
-        )
-    }
+    kind, name = column.field_type, column.field_id
+    assert isinstance(kind, PrimitiveType)  # noqa: S101 - for the type checker: see _measured
+    nulls = [(each.null_value_counts or {}).get(name) for each in files]
+    nans = [(each.nan_value_counts or {}).get(name) for each in files]
+    with_values = [
+        each for each, count in zip(files, nulls, strict=True) if count != each.record_count
+    ]
+    lower = [(each.lower_bounds or {}).get(name) for each in with_values]
+    upper = [(each.upper_bounds or {}).get(name) for each in with_values]
     return {
-        name: choose(found) if found and None not in found else None
-        for name, choose, found in (
-            ("min", min, bounds["min"]),
-            ("max", max, bounds["max"]),
-            ("null_count", sum, counts["null_count"]),
-            ("nan_count", sum, counts["nan_count"]),
-        )
+        "min": min(_values(kind, lower), default=None),
+        "max": max(_values(kind, upper), default=None),
+        "null_count": None if None in nulls else sum(filter(None, nulls)),
+        "nan_count": None if None in nans else sum(filter(None, nans)),
     }
+
+
+def _values(kind: PrimitiveType, bounds: list[bytes | None]) -> list[Any]:
+    """The values of bounds; none if one of them is not stated."""
+    stated = [bound for bound in bounds if bound is not None]
+    return [from_bytes(kind, bound) for bound in stated] if len(stated) == len(bounds) else []
 
 
 _ROWS = {

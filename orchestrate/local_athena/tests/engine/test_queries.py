@@ -124,6 +124,19 @@ def test_time_travel_over_commits_of_another_program(athena: Athena) -> None:
     athena.fails('select * from "log$nothing"', "TABLE_NOT_FOUND")
 
 
+def test_partitions_tell_the_bounds_of_columns(athena: Athena) -> None:
+    athena.run(
+        "create table bounds with (table_type = 'ICEBERG', partitioning = array['k']) as "
+        "select * from (values ('a', 1, cast(null as double)), ('a', 5, null), ('b', 3, 0.5e0)) "
+        "as t (k, n, x)"
+    )
+    found = athena.rows(
+        "select partition.k, data.n.min, data.n.max, data.x.max, data.x.null_count "
+        'from "bounds$partitions" order by 1'
+    )
+    assert found == [("a", 1, 5, None, 2), ("b", 3, 3, 0.5, 0)]
+
+
 def test_path_of_a_row(athena: Athena) -> None:
     location = athena.metastore.table(athena.database, "strokes")["StorageDescriptor"]["Location"]
     ((path,),) = athena.rows('select "$path" from strokes where id = 2')
