@@ -49,7 +49,7 @@ dev:
 	@$(PYTHON) orchestrate/bootstrap.py dev
 
 # All of them on two cores at once; what is asked for by ARGS, in one process.
-ALL := -n 2 --dist loadgroup --no-loadscope-reorder
+ALL := -n 2 --dist loadscope --no-loadscope-reorder
 test: install dev ## run every test (ARGS="-k masks": only some)
 	@tests/setup/chromium
 	@tests/setup/postgresql

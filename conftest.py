@@ -17,30 +17,39 @@ import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadScopeScheduling
 
 from orchestrate.local_stack import postgres, stack
 from orchestrate.local_stack.settings import DEFAULTS, StackSettings
 from tests.servers import Lake, stack_environment
 
 _names = itertools.count(1)
+_END_TO_END = "tests/end_to_end/"
 
 # No test says how long something may take: on a busy machine that says nothing.
 hypothesis.settings.register_profile("any time", deadline=None)
 hypothesis.settings.load_profile("any time")
 
 
-class _ByGroupOrFile(LoadGroupScheduling):
-    """Gives each process whole files, so that what the tests of one share is made once."""
+class _ByFile(LoadScopeScheduling):
+    """Gives each process whole files, so that what the tests of one share is made once.
+
+    `tests/end_to_end` shares one project and goes to one process as a whole.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return super()._split_scope(nodeid).partition("::")[0]
+        return _END_TO_END if nodeid.startswith(_END_TO_END) else nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_END_TO_END))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupScheduling:
-    """How `pytest -n 2 --dist loadgroup` distributes the tests."""
-    return _ByGroupOrFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """How `pytest -n 2 --dist loadscope` distributes the tests."""
+    return _ByFile(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,7 +26,7 @@ def files_named(table: Any) -> set[str]:
     table.refresh()
     named = {table.metadata_location}
     named |= {each.metadata_file for each in table.metadata.metadata_log}
-    manifests = {}
+    manifests: dict[str, Any] = {}
     for snapshot in table.snapshots():
         named.add(snapshot.manifest_list)
         manifests |= {each.manifest_path: each for each in snapshot.manifests(table.io)}

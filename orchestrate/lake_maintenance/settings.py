@@ -27,8 +27,8 @@ class Settings:
         databases: Names of databases; each of their Iceberg tables is maintained.
         work_group: Athena's work group.
         output_location: `s3://bucket/prefix/` of results; None where the work group says it.
-        small_files: Fewer small files than this beyond one a partition are left alone.
-        small_file_bytes: Smaller files are small.
+        small_files: Fewer files than this beyond those that partitions need are left alone.
+        small_file_bytes: Smaller files are small; a partition needs one for each such size begun.
         table_versions: So many versions of a table stay in Glue.
         report: File for the figures, None for none.
         client_arguments: Of `boto3.client`; what is not there boto3 finds itself, as the task's

@@ -26,6 +26,7 @@ class Figures:
         files: Data and delete files.
         bytes: Their size.
         small_files: Small data files.
+        surplus_files: Data files beyond those that each partition needs for its size.
         delete_files: Delete files.
         partitions: Partitions, 1 for a table without.
         snapshots: Snapshots.
@@ -36,6 +37,7 @@ class Figures:
     files: int
     bytes: int
     small_files: int
+    surplus_files: int
     delete_files: int
     partitions: int
     snapshots: int
@@ -67,8 +69,8 @@ def maintain(athena: Athena, glue: Any, table: IcebergTable, settings: Settings)
     try:
         deleted = prune_versions(glue, table, settings.table_versions)
         before = _figures(athena, table, settings)
-        excess = before.small_files - before.partitions
-        needs_optimize = excess >= settings.small_files or before.delete_files > 0
+        has_surplus = before.surplus_files >= settings.small_files
+        needs_optimize = has_surplus or before.delete_files > 0
         if not needs_optimize and before.snapshots <= 1:
             return Outcome(table.full_name, before, deleted_versions=deleted)
         if needs_optimize:
@@ -109,7 +111,12 @@ def _figures(athena: Athena, table: IcebergTable, settings: Settings) -> Figures
         f"count_if(content = 0 AND file_size_in_bytes < {settings.small_file_bytes}), "
         f'count_if(content <> 0) FROM "{table.name}$files"'
     )
-    (partitions,) = numbers(f'SELECT count(*) FROM "{table.name}$partitions"')  # noqa: S608
+    # Partition by partition: many that have one large file must not hide one of many small files.
+    partitions, surplus = numbers(
+        "SELECT count(*), coalesce(sum(greatest("  # noqa: S608
+        f"0, file_count - 1 - total_size / {settings.small_file_bytes})), 0) "
+        f'FROM "{table.name}$partitions"'
+    )
     (snapshots,) = numbers(f'SELECT count(*) FROM "{table.name}$snapshots"')  # noqa: S608
     # What a user's query pays for the way the files lie.
     query = ask(f'SELECT count("{table.column}") FROM "{table.name}"')  # noqa: S608
@@ -117,6 +124,7 @@ def _figures(athena: Athena, table: IcebergTable, settings: Settings) -> Figures
         files=files,
         bytes=size,
         small_files=small,
+        surplus_files=surplus,
         delete_files=deletes,
         partitions=max(1, partitions),
         snapshots=snapshots,

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from orchestrate.local_athena import endpoint
-from orchestrate.local_athena.engine import DuckEngine
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.engine.duck_engine import DuckEngine
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import StackSettings
 

@@ -11,20 +11,20 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from orchestrate.local_athena.athena_catalog import AthenaCatalog
-from orchestrate.local_athena.athena_groups import WorkGroups
-from orchestrate.local_athena.athena_queries import AthenaQueries
-from orchestrate.local_athena.athena_statements import NamedQueries, PreparedStatements
-from orchestrate.local_athena.entries import Entries
-from orchestrate.local_athena.glue_api import Catalog
-from orchestrate.local_athena.glue_partitions import Partitions
-from orchestrate.local_athena.history import History
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.api.athena_catalog import AthenaCatalog
+from orchestrate.local_athena.api.athena_groups import WorkGroups
+from orchestrate.local_athena.api.athena_queries import AthenaQueries
+from orchestrate.local_athena.api.athena_statements import NamedQueries, PreparedStatements
+from orchestrate.local_athena.api.glue import Catalog
+from orchestrate.local_athena.api.glue_partitions import Partitions
+from orchestrate.local_athena.api.server import Server, Service
+from orchestrate.local_athena.api.signature import Key
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import Engine, Identity
-from orchestrate.local_athena.queries import Queries
-from orchestrate.local_athena.results import Results
-from orchestrate.local_athena.server import Server, Service
-from orchestrate.local_athena.signature import Key
+from orchestrate.local_athena.queries.entries import Entries
+from orchestrate.local_athena.queries.history import History
+from orchestrate.local_athena.queries.results import Results
+from orchestrate.local_athena.queries.runs import Queries
 from orchestrate.local_stack.settings import AccessKey, LakeSettings, StackSettings
 
 
@@ -77,13 +77,9 @@ def _s3_clients(lake: LakeSettings) -> Callable[[Identity], Any]:
 
     @cache
     def client(identity: Identity) -> Any:  # noqa: ANN401 - botocore has no types
-        key = keys[identity.access_key_id]
         return boto3.session.Session().client(
             "s3",
-            endpoint_url=lake.s3_endpoint,
-            region_name=lake.region,
-            aws_access_key_id=key.id,
-            aws_secret_access_key=key.secret,
+            **lake.client_arguments(keys[identity.access_key_id]),
             config=Config(max_pool_connections=32, proxies={}),
         )
 

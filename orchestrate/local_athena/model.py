@@ -8,7 +8,7 @@ the metastore (databases, tables, views, partitions).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +33,7 @@ class QueryError(Exception):
 
     Attributes:
         name: Trino's name of the error, as `TABLE_NOT_FOUND`; it starts the message.
+        text: The message without it.
         category: Whose fault it is.
     """
 
@@ -40,7 +41,16 @@ class QueryError(Exception):
         """Make the error from its name and one line of text."""
         super().__init__(f"{name}: {text}")
         self.name = name
+        self.text = text
         self.category = category
+
+
+class ScanLimitExceeded(QueryError):  # noqa: N818 (what Athena says)
+    """A query that read more than its work group allows, for which Athena cancels it."""
+
+    def __init__(self) -> None:
+        """Say so as Athena does."""
+        super().__init__("EXCEEDED_SCAN_LIMIT", "Bytes scanned limit was exceeded")
 
 
 class StatementKind(StrEnum):
@@ -102,19 +112,19 @@ class QueryResult:
         kind: Athena's `StatementType`.
         sub_kind: Athena's `SubstatementType`, as `SELECT` or `CREATE_TABLE_AS_SELECT`.
         columns: Of `rows`, with Athena's types.
-        rows: The rows, as DuckDB gave them; None for a statement without any. A reader keeps a
-            large result out of memory; it may raise QueryError, and is read to its end or closed.
+        rows: The rows, as DuckDB gave them; None for a statement without any. Batches keep a large
+            result out of memory: they may raise QueryError, and are read to their end or closed.
         update_count: Rows written, None for a statement that writes none.
-        scanned_bytes: Bytes of data files read.
+        scanned: Bytes of data files read, once the rows are.
         manifest_location: Of `UNLOAD` and CTAS: where the list of written files lies.
     """
 
     kind: StatementKind
     sub_kind: str
     columns: tuple[Column, ...] = ()
-    rows: pa.Table | pa.RecordBatchReader | None = None
+    rows: pa.Table | Generator[pa.RecordBatch] | None = None
     update_count: int | None = None
-    scanned_bytes: int = 0
+    scanned: Callable[[], int] = lambda: 0
     manifest_location: str | None = None
 
 

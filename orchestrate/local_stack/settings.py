@@ -163,6 +163,15 @@ class LakeSettings:
         """Every TCP port the part listens on."""
         return (self.s3_port, self.catalog_port, *self.internal_ports.values())
 
+    def client_arguments(self, key: AccessKey) -> dict[str, str]:
+        """Arguments for ``boto3.client("s3", **arguments)``."""
+        return {
+            "endpoint_url": self.s3_endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": key.id,
+            "aws_secret_access_key": key.secret,
+        }
+
     def catalog_properties(self) -> dict[str, str]:
         """Properties for ``pyiceberg.catalog.load_catalog(name, **properties)``."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import boto3
 import pyarrow as pa
 import pytest
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import BinaryType, LongType, NestedField
 
 from orchestrate.lake_maintenance import __main__ as job
 from orchestrate.lake_maintenance.athena import Athena, StatementError
@@ -97,6 +102,31 @@ def test_f34_tables_are_compacted_and_the_report_says_what_changed(
     shown = capsys.readouterr().out
     assert "6 → 1" in shown
     assert "6 → 7" in shown
+
+
+def test_f34_small_files_count_against_their_own_partition(run: Run, lake: Lake) -> None:
+    catalog = lake.catalog()
+    catalog.create_namespace(lake.settings["namespace"])
+    table = catalog.create_table(
+        (lake.settings["namespace"], "strokes"),
+        Schema(
+            NestedField(1, "id", LongType(), required=False),
+            NestedField(2, "v", BinaryType(), required=False),
+        ),
+        partition_spec=PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "id")),
+        properties={
+            "write.target-file-size-bytes": "1048576",
+            "optimize_rewrite_data_file_threshold": "2",
+        },
+    )
+    large, small = random.randbytes(1_100_000), b"x"
+    table.append(pa.table({"id": [1, 2, 3, 4], "v": [large] * 4}))
+    for _ in range(3):
+        table.append(pa.table({"id": [5], "v": [small]}))
+    status, outcomes = run(LAKE_MAINTENANCE_SMALL_FILE_MB="1")
+    assert status == 0
+    assert outcomes["strokes"]["before"]["files"] == 7
+    assert outcomes["strokes"]["after"]["files"] == 5
 
 
 def test_f25_a_table_that_fails_leaves_the_others(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,6 +15,7 @@ from sqlglot import exp
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate import (
     SETTINGS,
+    Schema,
     bind_parameters,
     parse,
     prelude,
@@ -29,7 +32,7 @@ SCHEMA = {
 
 
 @pytest.fixture
-def connection():
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         for statement in (*SETTINGS, *prelude()):
             connection.execute(statement)
@@ -39,18 +42,20 @@ def connection():
         yield connection
 
 
-def run(connection, sql: str, parameters=()):
+def run(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[str, ...] = ()
+) -> list[Any]:
     tree = bind_parameters(parse(sql), parameters)
     return connection.execute(to_duckdb(tree, SCHEMA).sql(dialect="duckdb")).fetchall()
 
 
-def refusal(sql: str, schema=None) -> QueryError:
+def refusal(sql: str, schema: Schema | None = None) -> QueryError:
     with pytest.raises(QueryError) as caught:
         to_duckdb(parse(sql), schema or SCHEMA)
     return caught.value
 
 
-def test_statements_that_write(connection):
+def test_statements_that_write(connection: duckdb.DuckDBPyConnection) -> None:
     run(connection, "INSERT INTO s.t (id, name) SELECT 1, 'a' UNION ALL SELECT 2, 'b'")
     run(connection, "INSERT INTO s.t VALUES (3, 'c', DATE '2020-01-31', 1e0)")
     run(connection, "UPDATE s.t SET day = day + INTERVAL '1' MONTH, x = id / 2 WHERE id = 3")
@@ -59,7 +64,7 @@ def test_statements_that_write(connection):
     assert rows == [(2, "b", None, None), (3, "c", dt.date(2020, 2, 29), 1.0)]
 
 
-def test_merge_as_dbt_sends_it(connection):
+def test_merge_as_dbt_sends_it(connection: duckdb.DuckDBPyConnection) -> None:
     run(connection, "INSERT INTO s.t (id, name) VALUES (1, 'a'), (2, 'b')")
     run(connection, "INSERT INTO s.u (id, name) VALUES (2, 'B'), (3, 'C')")
     run(
@@ -72,12 +77,12 @@ def test_merge_as_dbt_sends_it(connection):
     assert rows == [(1, "a"), (2, "B"), (3, "C")]
 
 
-def test_a_value_of_another_type_is_not_stored():
+def test_a_value_of_another_type_is_not_stored() -> None:
     assert refusal("INSERT INTO s.t (id) VALUES ('a')").name == "TYPE_MISMATCH"
     assert refusal("UPDATE s.t SET name = 1").name == "TYPE_MISMATCH"
 
 
-def test_parameters_stand_where_the_marks_are(connection):
+def test_parameters_stand_where_the_marks_are(connection: duckdb.DuckDBPyConnection) -> None:
     sql = "SELECT ? + 1, ? || 'x', ? > DATE '2020-01-01'"
     assert run(connection, sql, ("41", "'a'", "DATE '2020-01-02'")) == [(42, "ax", True)]
     with pytest.raises(QueryError, match="expected 3 but found 1"):
@@ -86,7 +91,7 @@ def test_parameters_stand_where_the_marks_are(connection):
         bind_parameters(parse("SELECT ?"), ("1)",))
 
 
-def test_tables_stay_for_the_engine():
+def test_tables_stay_for_the_engine() -> None:
     tree = to_duckdb(
         parse(
             "SELECT \"$path\", id FROM s.t FOR TIMESTAMP AS OF TIMESTAMP '2020-01-01 00:00:00 UTC'"
@@ -100,7 +105,7 @@ def test_tables_stay_for_the_engine():
     assert [column.name for column in columns] == ["id", "name", "day", "x", "$path"]
 
 
-def test_a_table_of_snapshots_is_a_table():
+def test_a_table_of_snapshots_is_a_table() -> None:
     schema = {"s": {"t$snapshots": {"snapshot_id": "bigint"}}}
     (column,) = result_types(parse('SELECT * FROM s."t$snapshots"'), schema)
     assert (column.name, column.type) == ("snapshot_id", "bigint")
@@ -119,22 +124,22 @@ def test_a_table_of_snapshots_is_a_table():
         ("CREATE EXTERNAL TABLE t (date string) LOCATION 's3://b/t/'", "reserved word"),
     ],
 )
-def test_a_wrong_text_is_a_syntax_error(sql, where):
+def test_a_wrong_text_is_a_syntax_error(sql: str, where: str) -> None:
     with pytest.raises(QueryError, match=where) as caught:
         parse(sql)
     assert caught.value.name == "SYNTAX_ERROR"
 
 
-def test_a_comment_and_a_last_semicolon_are_fine():
+def test_a_comment_and_a_last_semicolon_are_fine() -> None:
     assert parse('-- /* {"app": "dbt"} */\nSELECT 1;').key == "select"
 
 
-def test_a_long_query_is_refused():
+def test_a_long_query_is_refused() -> None:
     with pytest.raises(QueryError, match="262144"):
         parse("SELECT '" + "a" * 262_144 + "'")
 
 
-def test_errors_say_where_and_what():
+def test_errors_say_where_and_what() -> None:
     error = refusal("SELECT id,\n  nam FROM s.t")
     assert str(error) == "COLUMN_NOT_FOUND: line 2:3: Column 'nam' cannot be resolved"
     assert "awsdatacatalog.s.v" in str(refusal("SELECT * FROM s.v"))
@@ -150,7 +155,7 @@ def _months(first: dt.datetime, second: dt.datetime) -> int:
     return months - ((second.day, second.time()) < (day, first.time()))
 
 
-def test_date_diff_counts_whole_units(connection):
+def test_date_diff_counts_whole_units(connection: duckdb.DuckDBPyConnection) -> None:
     rng = random.Random(7)
     start = dt.datetime(2019, 12, 25)
     pairs = [
@@ -170,7 +175,7 @@ def test_date_diff_counts_whole_units(connection):
         assert got == [*whole, months, int(months / 3)], (a, b)
 
 
-def test_decimal_division_rounds_half_up(connection):
+def test_decimal_division_rounds_half_up(connection: duckdb.DuckDBPyConnection) -> None:
     rng = random.Random(11)
     connection.execute("create table s.d (a decimal(12,3), b decimal(9,4))")
     pairs = [
@@ -193,7 +198,7 @@ def test_decimal_division_rounds_half_up(connection):
             assert got == [quotient, a * b, a + b, a % b]
 
 
-def test_integer_division_truncates(connection):
+def test_integer_division_truncates(connection: duckdb.DuckDBPyConnection) -> None:
     rng = random.Random(13)
     pairs = [(rng.randrange(-99, 99), rng.choice([-7, -3, -1, 1, 2, 9])) for _ in range(300)]
     values = ", ".join(f"({a}, {b})" for a, b in pairs)

@@ -33,6 +33,7 @@ from orchestrate.local_athena.translate.types import (
     as_decimal,
     common_type,
     decimal,
+    with_milliseconds,
 )
 
 _INTERVALS = (DAY_INTERVAL, MONTH_INTERVAL)
@@ -150,12 +151,14 @@ def _shifted(sign: str, moment: Term, interval: Term) -> Term | None:
             return Term(duck(f"CAST(_1 {sign} _2 AS DATE)", moment, bad), DATE)
         return Term(duck(f"CAST(_1 {sign} _2 AS DATE)", moment, interval), DATE)
     if moment.type.name == "time" and interval.type == DAY_INTERVAL:
-        return Term(duck(f"_1 {sign} _2", moment, interval), moment.type)
+        return Term(duck(f"_1 {sign} _2", moment, interval), with_milliseconds(moment.type))
     if moment.type.name == "timestamp":
-        return Term(duck(f"_1 {sign} _2", moment, interval), moment.type)
+        is_day = interval.type == DAY_INTERVAL
+        result = with_milliseconds(moment.type) if is_day else moment.type
+        return Term(duck(f"_1 {sign} _2", moment, interval), result)
     if moment.type.name == "timestamp with time zone":
         if interval.type == DAY_INTERVAL:
-            return Term(duck(f"_1 {sign} _2", moment, interval), moment.type)
+            return Term(duck(f"_1 {sign} _2", moment, interval), with_milliseconds(moment.type))
         local = local_timestamp(moment, "adding months")
         return back_to_instant(duck(f"_1 {sign} _2", local, interval.node), moment.type)
     return None

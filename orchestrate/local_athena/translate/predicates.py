@@ -128,6 +128,9 @@ def _in(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     for item in terms[1:]:
         compare("=", terms[0], item, place_of(node))
     terms = unify(terms, f"{place_of(node)}IN")
+    if terms[0].type.name in ("double", "real"):  # NaN equals nothing
+        tests = [compare("=", terms[0], item).node for item in terms[1:]]
+        return Term(exp.Paren(this=exp.or_(*tests, copy=False)), BOOLEAN)
     made = exp.In(this=terms[0].node, expressions=[item.node for item in terms[1:]])
     return Term(made, BOOLEAN)
 
@@ -186,7 +189,12 @@ def _like(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     if escape is None:
         made = duck("_1 LIKE _2", value, wanted)
     else:
-        made = duck("like_escape(_1, _2, _3)", value, wanted, binder.term(escape, scope))
+        made = duck(
+            "like_escape(_1, trino_like_pattern(_2, _3), _3)",
+            value,
+            wanted,
+            binder.term(escape, scope),
+        )
     return Term(duck("NOT _1", made) if node.args.get("negate") else made, BOOLEAN)
 
 

@@ -238,6 +238,8 @@ class QueryBinder(RelationBinder, Binder):
         order = node.args.get("order")
         if order is not None:
             keys = [self._order_key(key, fields, scope, items) for key in order.expressions]
+            if node.args.get("distinct") and items is not None:
+                _refuse_hidden_keys(keys, items)
             made.set("order", exp.Order(expressions=keys))
         limit = node.args.get("limit")
         if isinstance(limit, exp.Fetch):
@@ -305,6 +307,17 @@ class QueryBinder(RelationBinder, Binder):
         }
         inner_scope = Scope(parent=scope, variables=named, windows=scope.windows)
         return order_key(self.term(inner, inner_scope).node, key, is_down)
+
+
+def _refuse_hidden_keys(keys: list[exp.Ordered], items: list[exp.Expr]) -> None:
+    """Refuse to order distinct rows by what is not in them."""
+    for key in keys:
+        is_position = isinstance(key.this, exp.Literal) and not key.this.args.get("is_string")
+        if not is_position and key.this not in [item.this for item in items]:
+            raise QueryError(
+                "EXPRESSION_NOT_IN_DISTINCT",
+                "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+            )
 
 
 def _own_name(node: exp.Expr) -> str | None:

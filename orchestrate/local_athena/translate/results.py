@@ -45,10 +45,10 @@ def shown(query: exp.Query, fields: list[Field]) -> exp.Query:
         if _is_text(field.type):
             node = text_of(Term(node, field.type)) or node
         items.append(exp.alias_(node, field.name or f"_col{at}", quoted=True))
-    inner, outer = query.copy(), exp.Select(expressions=items)
-    width = len(fields) + _order_outside(inner, outer, len(fields))
+    source, outer = query.copy(), exp.Select(expressions=items)
+    width = len(fields) + _order_outside(source, outer, len(fields))
     alias = exp.TableAlias(this=quoted(_ALIAS), columns=[quoted(f"c{at}") for at in range(width)])
-    return outer.from_(exp.Subquery(this=inner, alias=alias), copy=False)
+    return outer.from_(exp.Subquery(this=source, alias=alias), copy=False)
 
 
 def _order_outside(inner: exp.Query, outer: exp.Select, width: int) -> int:

@@ -93,6 +93,13 @@ def timestamp_tz(precision: int = 3, zone: str = "UTC") -> Type:
     return Type("timestamp with time zone", (_precision(precision),), zone=zone)
 
 
+def with_milliseconds(moment: Type) -> Type:
+    """Make the type of a moment to which milliseconds are added, of three digits at least."""
+    if moment.name == "date":
+        return moment
+    return replace(moment, params=(max(3, *moment.params),))
+
+
 def _precision(digits: int) -> int:
     if digits > 6:
         raise QueryError(

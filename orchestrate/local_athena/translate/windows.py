@@ -24,6 +24,7 @@ WINDOW_ONLY = frozenset(
     {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "first_value"}
     | {"last_value", "nth_value", "lag", "lead"}
 )
+_BY_OFFSET = ("lag", "lead")
 _IGNORING: dict[str, type[exp.Expr]] = {
     "first_value": exp.FirstValue,
     "last_value": exp.LastValue,
@@ -43,6 +44,8 @@ def applied(
     args = list(node.expressions)
     if name in WINDOW_ONLY and modifiers.over is None:
         raise QueryError("MISSING_OVER", f"{place}Window function {name} requires an OVER clause")
+    if name in _BY_OFFSET and modifiers.over is not None:
+        _check_order(name, modifiers.over, place)
     if name == "count" and (not args or isinstance(args[0], exp.Star)):
         made = exp.Anonymous(this="agg_count", expressions=[exp.Star()])
         return _finished(binder, Term(made, BIGINT), scope, modifiers, place)
@@ -69,6 +72,17 @@ def applied(
             keys = [ordered(binder, key, scope) for key in order.expressions]
             marked.set("expressions", [*head, exp.Order(this=last, expressions=keys)])
     return _finished(binder, found, scope, modifiers, place)
+
+
+def _check_order(name: str, window: exp.Expr, place: str) -> None:
+    if not window.args.get("order"):
+        raise QueryError(
+            "MISSING_ORDER_BY", f"{place}{name} function requires an ORDER BY window clause"
+        )
+    if window.args.get("spec"):
+        raise QueryError(
+            "INVALID_WINDOW_FRAME", f"{place}Cannot specify window frame for {name} function"
+        )
 
 
 class Modifiers:

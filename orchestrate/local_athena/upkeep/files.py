@@ -53,6 +53,8 @@ class PartitionFiles:
         self._spec_id = spec_id
         self._partition = partition
         self._target_bytes = target_bytes
+        # Else one row group could make a file so large that it would be rewritten each time.
+        self._row_group_bytes = min(ROW_GROUP_BYTES, max(1, target_bytes // 2))
         # Names as pyiceberg writes them: what Avro does not allow in a name is escaped.
         self.schema = sanitize_column_names(table.schema())
         self.arrow_schema = schema_to_pyarrow(self.schema, include_field_ids=True)
@@ -70,10 +72,13 @@ class PartitionFiles:
         """Add rows, of `arrow_schema`."""
         if not rows.num_rows:
             return
-        self._pending.append(rows)
-        self._pending_bytes += rows.nbytes
-        if self._pending_bytes >= ROW_GROUP_BYTES:
-            self._write_row_group()
+        # Part by part: what is read at once may be more than a row group.
+        parts = max(1, rows.nbytes // self._row_group_bytes)
+        for part in rows.to_batches(max_chunksize=-(-rows.num_rows // parts)):
+            self._pending.append(pa.Table.from_batches([part]))
+            self._pending_bytes += part.nbytes
+            if self._pending_bytes >= self._row_group_bytes:
+                self._write_row_group()
 
     def close(self) -> list[DataFile]:
         """Complete the file at work.
@@ -141,11 +146,14 @@ class PartitionFiles:
             self._parquet.close()
             size = self._stream.tell()
         metadata = self._table.metadata
+        parquet, ids = self._parquet.writer.metadata, parquet_path_to_id_mapping(self.schema)
         statistics = data_file_statistics_from_parquet_metadata(
-            parquet_metadata=self._parquet.writer.metadata,
+            parquet_metadata=parquet,
             stats_columns=compute_statistics_plan(self.schema, metadata.properties),
-            parquet_column_mapping=parquet_path_to_id_mapping(self.schema),
+            parquet_column_mapping=ids,
         )
+        for path in _unbounded_columns(parquet):
+            statistics.column_aggregates.pop(ids[path], None)
         # Row groups are sorted; the file is only if it has no other.
         is_sorted = self._sort_keys and self._row_groups == 1
         file = DataFile.from_args(
@@ -163,6 +171,21 @@ class PartitionFiles:
         file.spec_id = self._spec_id
         self.files.append(file)
         self._parquet = self._stream = None
+
+
+def _unbounded_columns(parquet: pq.FileMetaData) -> set[str]:
+    """Columns with values in a row group that has no bounds for them, as of long text.
+
+    pyiceberg takes the bounds of the other row groups for those of the file, and then readers
+    skip the file though it has what they look for.
+    """
+    groups = map(parquet.row_group, range(parquet.num_row_groups))
+    columns = (group.column(number) for group in groups for number in range(parquet.num_columns))
+    return {
+        column.path_in_schema
+        for column in columns
+        if (found := column.statistics) and found.num_values and not found.has_min_max
+    }
 
 
 def _sort_keys(table: Table) -> list[tuple[str, str]]:

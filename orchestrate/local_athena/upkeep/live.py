@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pyiceberg.conversions import from_bytes
 from pyiceberg.manifest import DataFileContent, ManifestContent
 from pyiceberg.table.delete_file_index import DeleteFileIndex
+from pyiceberg.types import LongType
 
 from orchestrate.local_athena.model import QueryError
 
@@ -88,9 +90,25 @@ class ManifestReader:
         return manifest.fetch_manifest_entry(table.io) if known is None else known
 
 
-def in_order_of_arrival(entries: Iterable[ManifestEntry]) -> list[ManifestEntry]:
-    """Sort files by the commit that brought their rows."""
-    return sorted(entries, key=lambda each: (_sequence(each), each.data_file.file_path))
+def in_order_of_arrival(
+    entries: Iterable[ManifestEntry], sequence_field: int | None
+) -> list[ManifestEntry]:
+    """Sort files by when their rows came.
+
+    Args:
+        entries: The files.
+        sequence_field: Id of the column that numbers rows as they come. A file's least number
+            tells more than its commit, which for a file that OPTIMIZE made is that of OPTIMIZE.
+            None for a table without.
+    """
+
+    def key(entry: ManifestEntry) -> tuple[int, int, str]:
+        file = entry.data_file
+        bound = (file.lower_bounds or {}).get(sequence_field) if sequence_field else None
+        least = int(from_bytes(LongType(), bound)) if bound else -1
+        return least, _sequence(entry), file.file_path
+
+    return sorted(entries, key=key)
 
 
 def _sequence(entry: ManifestEntry) -> int:

@@ -13,6 +13,7 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.expressions.visitors import expression_evaluator, inclusive_projection
 from pyiceberg.manifest import ManifestContent
 from pyiceberg.schema import Schema
+from pyiceberg.types import LongType
 
 from orchestrate.local_athena.model import Cancellation, ErrorCategory, QueryError
 from orchestrate.local_athena.upkeep.files import PartitionFiles
@@ -33,6 +34,9 @@ _PASSES = 10
 """How often files that others change meanwhile are tried again."""
 
 _MANY_SMALL_MANIFESTS = 5
+
+_SEQUENCE = "_sdc_sequence"
+"""Column of raw tables that numbers their rows, from load to load."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def optimize(
     for _ in range(_PASSES):
         table.refresh()
         live = reader.live_files(table)
-        groups = plan(live, Thresholds.of(table.properties), _selector(table, where))
+        thresholds = Thresholds.of(table.properties)
+        groups = plan(live, thresholds, _selector(table, where), _sequence_field(table))
         if not groups:
             if _has_many_small_manifests(table, live):
                 result = result.plus(commit_rewrite(table, [], reader))
@@ -161,6 +166,18 @@ def _has_many_small_manifests(table: Table, live: LiveFiles) -> bool:
         if manifest.content == ManifestContent.DATA and manifest.manifest_length < size // 2
     ]
     return len(small) >= _MANY_SMALL_MANIFESTS
+
+
+def _sequence_field(table: Table) -> int | None:
+    # By it incremental models find what is new: files must have narrow ranges of it.
+    return next(
+        (
+            field.field_id
+            for field in table.schema().fields
+            if field.name == _SEQUENCE and field.field_type == LongType()
+        ),
+        None,
+    )
 
 
 def _selector(table: Table, where: BooleanExpression | None) -> Callable[[DataFile], bool]:

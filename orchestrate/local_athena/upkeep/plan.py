@@ -104,7 +104,10 @@ class Group:
 
 
 def plan(
-    live: LiveFiles, thresholds: Thresholds, is_selected: Callable[[DataFile], bool]
+    live: LiveFiles,
+    thresholds: Thresholds,
+    is_selected: Callable[[DataFile], bool],
+    sequence_field: int | None,
 ) -> list[Group]:
     """Choose what is to be rewritten.
 
@@ -112,9 +115,10 @@ def plan(
         live: The table's files.
         thresholds: What counts as small.
         is_selected: Whether the statement's WHERE lets a file be rewritten.
+        sequence_field: Id of the column that numbers the rows, None for a table without.
     """
     partitions: dict[tuple[int, Record], list[Source]] = defaultdict(list)
-    for entry in in_order_of_arrival(live.data):
+    for entry in in_order_of_arrival(live.data, sequence_field):
         file = entry.data_file
         if is_selected(file):
             source = Source(entry, live.deletes_of(entry))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,8 +18,8 @@ _THREADS = 8
 
 
 def place(location: str) -> str:
-    """Give bucket and key of an address: `s3://b/k` and `s3a://b/k` are one file."""
-    return location.split("://", 1)[-1].rstrip("/")
+    """Give bucket and key of an address: `s3://b/k`, `s3a://b/k` and `s3://b//k` are one file."""
+    return re.sub("/+", "/", location.split("://", 1)[-1]).rstrip("/")
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pyarrow.fs import FileSelector, FileType
-from pyiceberg.exceptions import BadRequestError, CommitFailedException
+from pyiceberg.exceptions import BadRequestError, CommitFailedException, NoSuchTableError
 
 from orchestrate.local_athena.model import Cancellation, ErrorCategory, QueryError
 from orchestrate.local_athena.upkeep.expiry import Retention, expired_snapshots
@@ -145,7 +145,11 @@ def _refuse_shared_place(table: Table) -> None:
     for identifier in table.catalog.list_tables(table.name()[:-1]):
         if identifier == table.name():
             continue
-        other = place(table.catalog.load_table(identifier).location()) + "/"
+        try:
+            other = place(table.catalog.load_table(identifier).location()) + "/"
+        except NoSuchTableError:
+            # dbt drops its temporary tables at any time.
+            continue
         if other.startswith(mine) or mine.startswith(other):
             raise QueryError(
                 "NOT_SUPPORTED",

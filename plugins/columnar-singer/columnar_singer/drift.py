@@ -30,7 +30,7 @@ from columnar_singer.destination import CREATED_TABLE
 from columnar_singer.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Container, Mapping
 
 ALLOW = "allow"
 ADD_COLUMNS = "add_columns"
@@ -95,7 +95,11 @@ class Drift(Generic[Type]):
 
         One for a column that the stream had, and whose name looks like a version, is among them.
         """
-        return [name for name in self.unwritten if _VERSION.sub("", name) in self.written]
+        return self.versions_of(self.written)
+
+    def versions_of(self, names: Container[str]) -> list[str]:
+        """Give those of `other_versions` that hold values of certain columns of the stream."""
+        return [name for name in self.unwritten if _VERSION.sub("", name) in names]
 
 
 def plan_drift(

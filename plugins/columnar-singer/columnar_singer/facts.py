@@ -18,22 +18,32 @@ class ReadMoment:
     Attributes:
         at: By the source's clock.
         server: Which server and timeline; None if the tap does not say.
-        xmax: The first transaction id that the server had not given out yet.
+        xmax: One more than the greatest transaction id that had ended.
+        running: How many transactions with lesser ids were still running.
     """
 
     at: datetime
     server: str | None = None
     xmax: int | None = None
+    running: int | None = None
 
     def is_before(self, other: ReadMoment) -> bool:
         """Tell whether this read was the earlier one.
 
         Transaction ids only grow, and a clock may be set back; so it is asked only where a server
-        or its timeline is another.
+        or its timeline is another. As long as `xmax` stays what it is, those that were running only
+        become fewer: https://www.postgresql.org/docs/current/functions-info.html
         """
-        if self.xmax is None or other.xmax is None or self.server != other.server:
+        mine, others = self._progress, other._progress
+        if mine is None or others is None or self.server != other.server:
             return self.at < other.at
-        return self.xmax < other.xmax
+        return mine < others
+
+    @property
+    def _progress(self) -> tuple[int, int] | None:
+        if self.xmax is None or self.running is None:
+            return None
+        return self.xmax, -self.running
 
     def as_text(self) -> str:
         """Write what `from_text` reads."""
@@ -103,8 +113,8 @@ def _read(bookmark: Mapping[str, Any], at: datetime | None) -> ReadMoment | None
     if at is None:
         return None
     match bookmark.get("snapshot"):
-        case {"server": str(server), "xmax": int(xmax)}:
-            return ReadMoment(at, server, xmax)
+        case {"server": str(server), "xmax": int(xmax), "running": int(running)}:
+            return ReadMoment(at, server, xmax, running)
     return ReadMoment(at)
 
 

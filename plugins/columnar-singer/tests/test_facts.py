@@ -21,10 +21,23 @@ def test_facts_of_a_bookmark():
     facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
     later = datetime(2026, 1, 3, tzinfo=UTC)
     assert facts == StreamFacts(5, "1", "2", time, ReadMoment(later))
-    bookmark["snapshot"] = {"server": "7/5/1", "xmax": 9}
+    bookmark["snapshot"] = {"server": "7/5/1", "xmax": 9, "running": 2}
     facts = StreamFacts.from_state({"bookmarks": {"a": bookmark}}, "a")
-    assert facts.read == ReadMoment(later, "7/5/1", 9)
+    assert facts.read == ReadMoment(later, "7/5/1", 9, 2)
     assert ReadMoment.from_text(facts.read.as_text()) == facts.read
+
+
+def test_which_read_was_the_earlier_one():
+    first, second = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
+    read = ReadMoment(second, "a", 9, 2)
+    assert read.is_before(ReadMoment(first, "a", 10, 5))
+    # Of those that were running when id 8 was the last one, one more has ended.
+    assert read.is_before(ReadMoment(first, "a", 9, 1))
+    assert not ReadMoment(first, "a", 9, 1).is_before(read)
+    # Both show the same.
+    assert not ReadMoment(first, "a", 9, 2).is_before(read)
+    assert not read.is_before(ReadMoment(first, "b", 10, 1))
+    assert ReadMoment(first).is_before(read)
 
 
 @pytest.mark.parametrize(

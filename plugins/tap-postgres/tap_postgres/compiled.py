@@ -100,7 +100,10 @@ def _link(machine_code: bytes) -> llvm.ResourceTracker:
     library = llvm.JITLibraryBuilder().add_object_img(machine_code).add_current_process()
     for name, address in _libpq_symbols.items():
         library.import_symbol(name, address)
-    return library.export_symbol(_ENTRY).link(llvm.create_lljit_compiler(), "tap_postgres")
+    # The older linker, which is the default, puts code and constants wherever there is room, and
+    # does not notice when that is too far apart.
+    compiler = llvm.create_lljit_compiler(use_jit_link=True)
+    return library.export_symbol(_ENTRY).link(compiler, "tap_postgres")
 
 
 # Now, so that importing this module is all that it takes to have the machine code ready.

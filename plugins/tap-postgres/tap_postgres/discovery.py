@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from columnar_singer.description import X_OWNER, X_PERSONAL_DATA, X_SOURCE
 from columnar_singer.types import CARRIED_TYPES, X_SQL_DATATYPE, from_postgres, type_name
 from psycopg.rows import dict_row
 
@@ -54,7 +55,7 @@ domain_base as (
     join pg_type base on base.oid = step.base and base.typtype <> 'd'
 ),
 relation as (
-    select c.oid, n.nspname, c.relname, c.relkind
+    select c.oid, n.nspname, c.relname, c.relkind, c.relowner
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f')
@@ -124,6 +125,8 @@ candidate_key as (
 select
     relation.nspname as schema,
     relation.relname as name,
+    current_database() as database,
+    pg_get_userbyid(relation.relowner) as owner,
     obj_description(relation.oid, 'pg_class') as comment,
     coalesce(candidate_key.columns, '{}') as key,
     relation.relkind in ('r', 'f') as is_alone,
@@ -170,6 +173,7 @@ class Column:
         is_not_null: Whether it is declared NOT NULL.
         comment: Its comment.
         mask: How its values are masked; None if they are sent as they are.
+        is_personal: Whether the setting `personal_data` names it.
     """
 
     name: str
@@ -178,6 +182,7 @@ class Column:
     is_not_null: bool
     comment: str | None
     mask: Mask | None = None
+    is_personal: bool = False
 
     @property
     def can_order(self) -> bool:
@@ -193,6 +198,8 @@ class Column:
         told = [text for text in (self.comment, self.mask and self.mask.description) if text]
         if told:
             schema["description"] = " ".join(told)
+        if self.mask or self.is_personal:
+            schema[X_PERSONAL_DATA] = True
         return schema
 
 
@@ -201,8 +208,10 @@ class Table:
     """A table, view, materialised view, foreign table or partitioned table.
 
     Attributes:
+        database: Its database's name.
         schema: Its schema's name.
         name: Its name.
+        owner: The role that owns it.
         comment: Its comment.
         key: Columns of the primary key, else of the shortest unique index over columns that are
             NOT NULL; empty if there is none.
@@ -212,8 +221,10 @@ class Table:
         has_xmin: Whether each row's `xmin` can be read and tells when it came into sight.
     """
 
+    database: str
     schema: str
     name: str
+    owner: str
     comment: str | None
     key: tuple[str, ...]
     columns: tuple[Column, ...]
@@ -233,6 +244,8 @@ class Table:
             "type": "object",
             "properties": {column.name: column.json_schema for column in self.columns},
             "required": list(self.key),
+            X_SOURCE: f"{self.database}.{self.schema}.{self.name} (PostgreSQL, tap-postgres)",
+            X_OWNER: self.owner,
         }
         if self.comment:
             schema["description"] = self.comment
@@ -268,8 +281,10 @@ def discover(
         ).fetchall()
     return tuple(
         Table(
+            database=row["database"],
             schema=row["schema"],
             name=row["name"],
+            owner=row["owner"],
             comment=row["comment"],
             key=tuple(row["key"]),
             columns=tuple(Column(**column) for column in row["columns"]),

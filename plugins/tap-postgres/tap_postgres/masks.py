@@ -28,15 +28,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from columnar_singer.errors import UserError
 from psycopg import sql
 from singer_sdk import typing as th
 
+from tap_postgres.column_rules import COLUMN_PROPERTIES, ColumnRule, misfits, stream_and_columns
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tap_postgres.discovery import Column, Table
 
@@ -77,15 +78,7 @@ MASK_SETTINGS: tuple[th.Property[Any], ...] = (
         "mask",
         th.ArrayType(
             th.ObjectType(
-                th.Property(
-                    "stream", th.StringType, required=True, description="Name or pattern (*, ?)."
-                ),
-                th.Property(
-                    "columns",
-                    th.ArrayType(th.StringType),
-                    required=True,
-                    description="Names or patterns.",
-                ),
+                *COLUMN_PROPERTIES,
                 th.Property(
                     "kind",
                     # YAML reads an unquoted null as no value at all.
@@ -114,17 +107,13 @@ MASK_SETTINGS: tuple[th.Property[Any], ...] = (
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(ColumnRule):
     """An entry of the setting `mask`.
 
     Attributes:
-        stream: Name or pattern of streams.
-        columns: Names or patterns of columns.
-        kind: How they are masked.
+        kind: How the columns are masked.
     """
 
-    stream: str
-    columns: tuple[str, ...]
     kind: Kind
 
     @classmethod
@@ -135,10 +124,8 @@ class Rule:
             UserError: It is not of the form `{stream, columns, kind}`.
         """
         try:
-            stream, columns, kind = entry["stream"], entry["columns"], entry["kind"]
-            if not (isinstance(stream, str) and stream and isinstance(columns, list) and columns):
-                raise TypeError
-            return cls(stream, tuple(columns), Kind.NULL if kind is None else Kind(kind))
+            kind = entry["kind"]
+            return cls(*stream_and_columns(entry), Kind.NULL if kind is None else Kind(kind))
         except (KeyError, TypeError, ValueError) as error:
             message = (
                 f"the setting 'mask' has the entry {entry!r}; give each as "
@@ -237,7 +224,7 @@ def session_settings(salt: str | None) -> dict[str, str]:
 
 
 def apply(
-    tables: Iterable[Table], wanted: Sequence[Rule]
+    tables: Sequence[Table], wanted: Sequence[Rule]
 ) -> tuple[tuple[Table, ...], dict[str, str]]:
     """Mask the columns of tables.
 
@@ -255,27 +242,11 @@ def apply(
     Raises:
         UserError: No stream fits a rule.
     """
-    tables = tuple(tables)
     faults: dict[str, str] = {}
-    for rule in wanted:
-        fitting = [table for table in tables if _fits(table.stream_name, rule.stream)]
-        if not fitting:
-            message = (
-                f"the setting 'mask' names the stream {rule.stream!r}, which is none of those here "
-                f"({', '.join(table.stream_name for table in tables) or 'there are none'}); "
-                "correct it, or the setting 'filter_schemas' if it leaves the table's schema out"
-            )
-            raise UserError(message)
-        names = {column.name for table in fitting for column in table.columns}
-        for pattern in rule.columns:
-            if not any(_fits(name, pattern) for name in names):
-                message = (
-                    f"the setting 'mask' names the column {pattern!r} for the stream "
-                    f"{rule.stream!r}, which has none of that name (it has "
-                    f"{', '.join(sorted(names))}); correct it: nothing is sent that might have to "
-                    "be masked"
-                )
-                faults |= {table.stream_name: message for table in fitting}
+    for misfit in misfits(tables, wanted, "mask", "nothing is sent that might have to be masked"):
+        if not misfit.streams:
+            raise UserError(misfit.message)
+        faults |= dict.fromkeys(misfit.streams, misfit.message)
     masked = tuple(
         replace(
             table, columns=tuple(_mask(column, table, wanted, faults) for column in table.columns)
@@ -286,12 +257,7 @@ def apply(
 
 
 def _mask(column: Column, table: Table, wanted: Sequence[Rule], faults: dict[str, str]) -> Column:
-    kinds = {
-        rule.kind
-        for rule in wanted
-        if _fits(table.stream_name, rule.stream)
-        and any(_fits(column.name, pattern) for pattern in rule.columns)
-    }
+    kinds = {rule.kind for rule in wanted if rule.fits(table, column.name)}
     if not kinds:
         return column
     if len(kinds) > 1:
@@ -306,7 +272,3 @@ def _mask(column: Column, table: Table, wanted: Sequence[Rule], faults: dict[str
         is_not_null=column.is_not_null and kind is not Kind.NULL,
         mask=Mask(kind, column.datatype),
     )
-
-
-def _fits(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)

@@ -12,8 +12,9 @@ from columnar_singer.connection import CONNECTION_SETTINGS, PostgresConnection
 from columnar_singer.errors import UserError
 from singer_sdk import typing as th
 
-from tap_postgres import masks
+from tap_postgres import masks, personal_data
 from tap_postgres.backfill import Backfill
+from tap_postgres.column_rules import ColumnRule
 
 DEFAULT_LOOKBACK_SECONDS = 15 * 60
 DEFAULT_MAX_WORKERS = 2
@@ -126,6 +127,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         description="Send rows as files of columns. Left out: as one RECORD message a row.",
     ),
     *masks.MASK_SETTINGS,
+    *personal_data.PERSONAL_DATA_SETTINGS,
 ).to_dict()
 
 
@@ -161,6 +163,7 @@ class Settings:
         max_workers: Connections that read a large table at the same time.
         batch: None to send RECORD messages.
         mask_rules: Which columns are masked.
+        personal_data: Which others are about a person.
         backfill: What to read in place of what is new.
         reconcile: Read the keys that are there, and nothing else.
     """
@@ -172,6 +175,7 @@ class Settings:
     max_workers: int
     batch: BatchSettings | None
     mask_rules: tuple[masks.Rule, ...]
+    personal_data: tuple[ColumnRule, ...]
     backfill: Backfill | None
     reconcile: bool
 
@@ -211,6 +215,7 @@ class Settings:
             max_workers=config.get("max_workers", DEFAULT_MAX_WORKERS),
             batch=_batch(config),
             mask_rules=masks.rules(config),
+            personal_data=personal_data.rules(config),
             backfill=backfill,
             reconcile=reconcile,
         )

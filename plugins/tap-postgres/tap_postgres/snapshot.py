@@ -69,6 +69,7 @@ _SNAPSHOT = """
 select
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax,
+    (select count(*) from pg_snapshot_xip(pg_current_snapshot())) as running,
     case
         when pg_is_in_recovery() then coalesce(pg_last_xact_replay_timestamp(), 'epoch')
         else clock_timestamp()
@@ -108,7 +109,8 @@ class Snapshot:
         connection: In that transaction.
         id: For other connections to join it: `SET TRANSACTION SNAPSHOT`.
         xmin: The least transaction id that was still running.
-        xmax: The first transaction id that was not assigned yet.
+        xmax: One more than the greatest transaction id that had ended.
+        running: How many with lesser ids were still running.
         taken_at: A time on the source's clock; whatever the snapshot shows was committed before.
             So a row of this run is newer than every snapshot with an earlier `source_time` that
             does not show it, which keeps a key reconcile from taking it for deleted.
@@ -123,6 +125,7 @@ class Snapshot:
     id: str
     xmin: int
     xmax: int
+    running: int
     taken_at: datetime
     server: str | None
     wal_lsn: str | None
@@ -149,7 +152,11 @@ class Snapshot:
             "rows_read": rows_read,
         }
         if self.server is not None:
-            facts["snapshot"] = {"server": self.server, "xmax": self.xmax}
+            facts["snapshot"] = {
+                "server": self.server,
+                "xmax": self.xmax,
+                "running": self.running,
+            }
         if old is not None:
             facts["position_from"] = str(old)
         if new is not None:
@@ -211,6 +218,7 @@ def take(connection: psycopg.Connection[Any]) -> Snapshot:
         id=snapshot["id"],
         xmin=snapshot["xmin"],
         xmax=snapshot["xmax"],
+        running=snapshot["running"],
         taken_at=snapshot["taken_at"],
         server=server,
         wal_lsn=wal["lsn"] if wal else None,

@@ -18,7 +18,7 @@ from columnar_singer.unread_files import UnreadFiles
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
-from tap_postgres import masks, queries, session
+from tap_postgres import masks, personal_data, queries, session
 from tap_postgres.backfill import unknown_stream
 from tap_postgres.discovery import discover
 from tap_postgres.settings import CONFIG_JSONSCHEMA, Settings
@@ -69,7 +69,10 @@ class TapPostgres(Tap):
         """
         with session.connect(self.settings.connection) as connection:
             found = discover(connection, self.settings.schemas)
-        tables, faults = masks.apply(found, self.settings.mask_rules)
+        marked, warnings = personal_data.mark(found, self.settings.personal_data)
+        for warning in warnings:
+            self.logger.warning("%s", warning)
+        tables, faults = masks.apply(marked, self.settings.mask_rules)
         names = Counter(table.stream_name for table in tables)
         if doubled := [name for name, number in names.items() if number > 1]:
             message = (

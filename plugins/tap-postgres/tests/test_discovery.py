@@ -124,6 +124,18 @@ def test_resolved_types_are_read(source: Source) -> None:
     }
 
 
+def test_source_and_owner_are_told(source: Source) -> None:
+    source.execute(
+        "create table t (id int primary key)",
+        'create role "owner of t"',
+        'alter table t owner to "owner of t"',
+    )
+    [message] = source.run().of("SCHEMA")
+    database = source.value("select current_database()")
+    assert message["schema"]["x-source"] == f"{database}.public.t (PostgreSQL, tap-postgres)"
+    assert message["schema"]["x-owner"] == "owner of t"
+
+
 def test_keys_nullability_and_comments_are_told(source: Source) -> None:
     source.execute(
         """

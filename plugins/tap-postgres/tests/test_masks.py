@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hmac
 import json
 import logging
@@ -109,6 +110,26 @@ def test_redact_and_null(people: Source) -> None:
     assert (nobody["name"], nobody["guests"], nobody["phone"]) == ("***", None, None)
     assert ada["birth_date"] is nobody["birth_date"] is None
     assert ada["email"] == "ada.plain@example.com"
+
+
+def test_personal_data_are_marked_masked_or_not(
+    people: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    marks = [
+        {"stream": "*people", "columns": ["name", "birth*", "gone"]},
+        {"stream": "no-such", "columns": ["name"]},
+    ]
+    run = people.run(mask=[rule("redact", "name", "phone")], personal_data=marks)
+    assert run.error is None
+    [schema] = run.of("SCHEMA")
+    properties = schema["schema"]["properties"]
+    marked = {name for name, column in properties.items() if column.get("x-personal-data")}
+    assert marked == {"name", "birth_date", "phone"}
+    assert {row["birth_date"] for row in run.rows[STREAM]} == {dt.date(1975, 3, 9)}
+    assert "names the column 'gone' for the stream '*people'" in caplog.text
+    assert "names the stream 'no-such'" in caplog.text
+    with pytest.raises(UserError, match="the setting 'personal_data' has the entry"):
+        people.catalog(personal_data=[{"stream": "people", "columns": []}])
 
 
 ALL_MASKED = [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from columnar_singer.facts import StreamFacts
 from tap_postgres import position
 
 from .events import BY_ID, BY_TIME, STREAM, insert
@@ -156,3 +158,17 @@ def test_f01_without_the_right_to_see_others_the_look_back_holds(
         )
     finally:
         events.execute(f"drop owned by {role}", f"drop role {role}")
+
+
+def test_a_read_before_a_late_commit_is_told_from_one_after_it(events: Source) -> None:
+    """The transaction that ends last took its id first: no later id is out in the second read."""
+    with events.session() as late:
+        insert(late, "late")
+        insert(events.connection, "newer")
+        states = [events.run(BY_TIME).state]
+        late.commit()
+    states.append(events.run(BY_TIME).state)
+    before, after = (StreamFacts.from_state(state, STREAM).read for state in states)
+    assert before and after
+    assert replace(before, at=after.at).is_before(after)
+    assert not replace(after, at=before.at).is_before(before)

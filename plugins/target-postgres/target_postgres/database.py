@@ -24,7 +24,7 @@ from target_postgres.rights import check_rights
 from target_postgres.views import set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from columnar_singer.load_log import LoadLogRow
@@ -219,15 +219,35 @@ class Database:
         Raises:
             UserError: Something stands in the way that could not be put back as it is.
         """
-        if not plan.statements:
+        if not plan.changes:
             return []
-        set_timeout = sql.SQL("set local lock_timeout = {}")
-        connection.execute(set_timeout.format(sql.Literal(f"{LOCK_TIMEOUT_SECONDS}s")))
+        _limit_waiting(connection)
         with set_aside(connection, table, plan.widened) as views:
             for statement in plan.statements:
                 connection.execute(statement)
         connection.execute("set local lock_timeout to default")
         return views
+
+    def comment(self, table: sql.Identifier, statements: Sequence[sql.Composed]) -> None:
+        """Change comments, which rows need not wait for: what cannot be done now is told and left.
+
+        Args:
+            table: Its name with its schema.
+            statements: COMMENT ON the table and its columns.
+        """
+        if not statements:
+            return
+        try:
+            with self.connection.transaction():
+                _limit_waiting(self.connection)
+                for statement in statements:
+                    self.connection.execute(statement)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege) as error:
+            logger.warning(
+                "Comments of table %s stay as they are until a later run: %s",
+                table.as_string(),
+                one_line(error),
+            )
 
     def analyze(self, table: sql.Identifier, rows_changed: int) -> None:
         """Renew the planner's statistics after a commit that changed much of a table.
@@ -258,8 +278,7 @@ class Database:
         if row is None or not row[0]:
             return
         with self.connection.transaction():
-            set_timeout = sql.SQL("set local lock_timeout = {}")
-            self.connection.execute(set_timeout.format(sql.Literal(f"{LOCK_TIMEOUT_SECONDS}s")))
+            _limit_waiting(self.connection)
             self.connection.execute(sql.SQL("analyze {}").format(table))
 
     def write_log(self, rows: list[LoadLogRow]) -> None:
@@ -333,6 +352,12 @@ class Database:
                 raise DestinationLostError(message)
             time.sleep(0.2)
         return load_log.has_rows(self.connection, self.schema, rows)
+
+
+def _limit_waiting(connection: Connection[Any]) -> None:
+    """Wait for a lock no longer than that, in the transaction that is open."""
+    set_timeout = sql.SQL("set local lock_timeout = {}")
+    connection.execute(set_timeout.format(sql.Literal(f"{LOCK_TIMEOUT_SECONDS}s")))
 
 
 def _has_news(connection: Connection[Any]) -> bool:

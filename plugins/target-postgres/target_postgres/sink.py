@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from columnar_singer import metadata
+from columnar_singer.description import TableDescription
 from columnar_singer.destination import CommitResult
 from columnar_singer.errors import UserError
 from columnar_singer.sink import ColumnarSink
@@ -59,14 +60,15 @@ class PostgresSink(ColumnarSink):
         self._dropped_staged_rows = False
         # Of every SCHEMA of the run: rows of an earlier one may be staged.
         self._own_columns: dict[str, ColumnType] = {}
-        self._comments: dict[str, str | None] = {}
+        self._comments: dict[str, str] = {}
 
     def open_table(self) -> list[str]:
         """Find what has to change in the table; `commit` does it."""
         check_names([self.table_name, *self.columns])
         for name, column in self.columns.items():
             self._own_columns[name] = column
-            self._comments[name] = self.properties[name].get("description")
+        self._description = TableDescription.from_schema(self.stream_name, self.original_schema)
+        self._comments |= self._description.columns
         with self._database.explained():
             self._database.hold_lease(self._table)
             connection = self._database.connection
@@ -80,10 +82,13 @@ class PostgresSink(ColumnarSink):
                 connection,
                 self._database.schema,
                 self.table_name,
-                changes_table=bool(plan.statements),
+                changes_table=bool(plan.changes),
             )
             if plan.widened:
                 check_views(connection, self._table, plan.widened)
+            if not plan.changes:
+                # Comments, which concern no row: a stream without rows has no commit for them.
+                self._database.comment(self._table, plan.statements)
             if self._stage is not None:
                 self._stage.change(self._staged_columns)
         for warning in plan.warnings:
@@ -172,7 +177,7 @@ class PostgresSink(ColumnarSink):
     @property
     def _wanted(self) -> Table:
         own = {
-            name: Column(column.postgres, self._comments[name])
+            name: Column(column.postgres, self._comments.get(name))
             for name, column in self._own_columns.items()
         }
         metadata_columns = {
@@ -182,7 +187,7 @@ class PostgresSink(ColumnarSink):
         return Table(
             columns={**own, **metadata_columns},
             key=tuple(self.key_properties),
-            comment=self.original_schema.get("description"),
+            comment=self._description.comment,
         )
 
     @property

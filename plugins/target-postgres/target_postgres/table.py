@@ -56,7 +56,7 @@ class Column:
 
     Attributes:
         datatype: Its type, as `format_type` prints it.
-        comment: None if it has none.
+        comment: None if it has none, or, of a column that is wanted, if nobody knows.
         can_be_emptied: It can be set to NULL.
     """
 
@@ -72,7 +72,7 @@ class Table:
     Attributes:
         columns: In order.
         key: Columns of the primary key.
-        comment: None if it has none.
+        comment: As for a column.
         width: Number of its columns, with those that were dropped.
     """
 
@@ -89,7 +89,7 @@ class Plan:
     A new comment is no change in this sense: nobody who reads the table need know.
 
     Attributes:
-        statements: To be run in order.
+        statements: To be run in order; without changes they are but comments.
         changes: One phrase each.
         widened: Columns that take another type.
         written: The table's column for each of the stream's.
@@ -199,16 +199,19 @@ def _comments(
     name: sql.Identifier, wanted: Table, found: Table | None, written: Mapping[str, str]
 ) -> list[sql.Composed]:
     statements = []
-    if wanted.comment is not None and (found is None or wanted.comment != found.comment):
+    if _differs(wanted, found):
         statement = sql.SQL("comment on table {} is {}")
         statements.append(statement.format(name, sql.Literal(wanted.comment)))
     for column, new in wanted.columns.items():
-        old = found.columns.get(written[column]) if found else None
-        if new.comment is not None and (old is None or new.comment != old.comment):
+        if _differs(new, found.columns.get(written[column]) if found else None):
             statement = sql.SQL("comment on column {}.{} is {}")
             column_name = sql.Identifier(written[column])
             statements.append(statement.format(name, column_name, sql.Literal(new.comment)))
     return statements
+
+
+def _differs(new: Table | Column, old: Table | Column | None) -> bool:
+    return new.comment is not None and new.comment != ((old and old.comment) or "")
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -121,6 +121,23 @@ def test_no_right_to_change_a_table(loaded, stream, start, limited):
     assert 'alter table "raw"."a" owner to' in line
 
 
+def test_who_may_only_write_rows_leaves_the_comments(loaded, stream, start, limited):
+    a = stream("public-a", COLUMNS)
+    loaded.run(a.schema(), a.record(id=1))
+    loaded.execute(f"grant usage, create on schema raw to {limited['user']}")
+    loaded.execute(
+        f"grant select, insert, update, delete on all tables in schema raw to {limited['user']}"
+    )
+    schema = a.schema()
+    schema["schema"]["description"] = "All of a"
+    process = start(**limited)
+    process.send(schema, a.record(id=2))
+    status, _, log = process.finish()
+    assert status == 0
+    assert "must be owner of table a" in log
+    assert loaded.query("select count(*) from raw.a") == [(2,)]
+
+
 def test_null_in_the_key(loaded, stream, start):
     a = stream("public-a", {"id": "integer", "name": "text"})
     status, _, line = run(start, a.schema(), a.record(id=1, name="x"), a.record(id=None, name="y"))

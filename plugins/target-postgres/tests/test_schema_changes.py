@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
 from columnar_singer.errors import UserError
+from target_postgres import database
 
 
 def changes(loaded):
@@ -29,6 +31,47 @@ def test_table_has_key_and_comments(loaded, stream):
         "and attnum = any(indkey) where indrelid = 'raw.a'::regclass and indisprimary"
     )
     assert key == [("id", True)]
+
+
+def test_comments_follow_the_source_with_rows_or_without(loaded, stream):
+    a = stream("public-a", {"id": "integer", "name": "text"})
+
+    def load(name, table, *records, **told):
+        schema = a.schema(name={"type": "string", "description": name})
+        schema["schema"].update(told, description=table)
+        loaded.run(schema, *records)
+        return loaded.query(
+            "select obj_description(oid), col_description(oid, 2) from pg_class "
+            "where oid = 'raw.a'::regclass"
+        )[0]
+
+    assert load("The name", "All of a", a.record(id=1, name="x")) == ("All of a", "The name")
+    assert load("Its name", "Every a") == ("Every a", "Its name")
+    # A tap that knows nothing of descriptions erases none, one that reads the source's does.
+    assert load("", "") == ("Every a", "Its name")
+    assert load("", "", **{"x-source": "b.public.a"}) == (None, None)
+    assert [each for each in changes(loaded) if each] == [["created table"]]
+
+
+def _described(a, comment):
+    schema = a.schema()
+    schema["schema"]["description"] = comment
+    return schema
+
+
+def test_a_comment_waits_for_nobody(loaded, stream, monkeypatch):
+    """A VACUUM or a CREATE INDEX CONCURRENTLY may hold that lock for hours; rows need it not."""
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
+    a = stream("public-a", {"id": "integer"})
+    comment = "select obj_description('raw.a'::regclass)"
+    loaded.run(_described(a, "old"), a.record(id=1))
+    with psycopg.connect(loaded.url) as other:
+        other.execute("lock table raw.a in share update exclusive mode")
+        loaded.run(_described(a, "new"), a.record(id=2))
+        assert loaded.query(comment) == [("old",)]
+    assert loaded.query("select count(*) from raw.a") == [(2,)]
+    loaded.run(_described(a, "new"))
+    assert loaded.query(comment) == [("new",)]
 
 
 def test_load_log_has_comments_and_indexes(loaded, stream):

@@ -13,6 +13,7 @@ from pyiceberg.exceptions import (
     CommitFailedException,
     ForbiddenError,
     NoSuchTableError,
+    NotInstalledError,
     UnauthorizedError,
     ValidationException,
 )
@@ -37,6 +38,7 @@ _REFUSALS = (
     CommitFailedException,
     ForbiddenError,
     NoSuchTableError,
+    NotInstalledError,
     UnauthorizedError,
     ValidationException,
 )
@@ -73,11 +75,8 @@ def connect(settings: LakeSettings) -> Catalog:
         "s3.request-timeout": str(HTTP_TIMEOUT_SECONDS),
         "s3.retry-strategy-impl": f"{PatientS3Retry.__module__}.{PatientS3Retry.__name__}",
     }
-    if settings.is_hive:
-        # Only here: it needs boto3.
-        from target_s3.hive import HiveCatalog
-
-        return HiveCatalog("lake", **properties)
+    if settings.catalog_type == "glue":
+        return _glue_catalog(settings)("lake", **properties)
     catalog = retry(
         lambda: load_catalog("lake", **properties),
         what="connect to the catalog",
@@ -86,6 +85,16 @@ def connect(settings: LakeSettings) -> Catalog:
     if settings.catalog_type == "rest":
         _set_timeout(catalog)
     return catalog
+
+
+def _glue_catalog(settings: LakeSettings) -> type[Catalog]:
+    # Only here: they need boto3.
+    try:
+        from target_s3.glue import DescribedGlueCatalog
+        from target_s3.hive import HiveCatalog
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(str(error)) from error
+    return HiveCatalog if settings.is_hive else DescribedGlueCatalog
 
 
 def append(

@@ -87,7 +87,7 @@ def change_columns(table: Table, drift: Drift[IcebergType], comments: Mapping[st
     Args:
         table: The table.
         drift: What is to be changed.
-        comments: Description of each column of the stream that has one.
+        comments: Description of each column of the stream for which it is known, empty for none.
     """
     described = {
         drift.written[name]: comment for name, comment in comments.items() if name in drift.written
@@ -96,14 +96,14 @@ def change_columns(table: Table, drift: Drift[IcebergType], comments: Mapping[st
     new_comments = {
         name: comment
         for name, comment in described.items()
-        if name in found and found[name].doc != comment
+        if name in found and (found[name].doc or "") != comment
     }
     if not (drift.added or drift.widened or new_comments):
         return
     with table.update_schema() as update:
         # Paths, because a name alone is taken apart at its dots.
         for name, field_type in drift.added.items():
-            update.add_column((name,), field_type, doc=described.get(name))
+            update.add_column((name,), field_type, doc=described.get(name) or None)
         for name in {**drift.widened, **new_comments}:
             update.update_column(
                 (name,),

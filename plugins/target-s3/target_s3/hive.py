@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from columnar_singer.errors import UserError
 from pyiceberg.catalog import METADATA_LOCATION, TABLE_TYPE
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.schema import sanitize_column_names
 
+from target_s3.description import COMMENT, OWNER, PERSONAL_DATA, SOURCE
+from target_s3.glue import DescribedGlueCatalog
 from target_s3.partitions import HIVE_NULL
 
 if TYPE_CHECKING:
@@ -38,8 +40,10 @@ _STORAGE = {
     },
 }
 
+_SHOWN_PROPERTIES = (COMMENT, OWNER, SOURCE, PERSONAL_DATA)
 
-class HiveCatalog(GlueCatalog):
+
+class HiveCatalog(DescribedGlueCatalog):
     """A Glue catalog whose tables are external Parquet tables to everybody else."""
 
     def register_partitions(self, table: Table, files: Iterable[DataFile]) -> None:
@@ -50,6 +54,9 @@ class HiveCatalog(GlueCatalog):
         Args:
             table: The table.
             files: Its new files.
+
+        Raises:
+            UserError: A partition is registered with another place, where nobody would find them.
         """
         spec, schema = table.spec(), table.schema()
         if not spec.fields:
@@ -81,6 +88,25 @@ class HiveCatalog(GlueCatalog):
                 if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":
                     message = f"Glue refused a partition of {database}.{name}: {error}"
                     raise OSError(message)
+                values = tuple(error["PartitionValues"])
+                self._check_place(table, values, places[values])
+
+    def _check_place(self, table: Table, values: tuple[str, ...], place: str) -> None:
+        """Check that a partition lies where its new files do: an earlier version put NULL apart."""
+        if HIVE_NULL not in values:
+            return
+        database, name = table.name()
+        found = self.glue.get_partition(
+            DatabaseName=database, TableName=name, PartitionValues=list(values)
+        )["Partition"]["StorageDescriptor"]["Location"]
+        if found.rstrip("/") != place:
+            message = (
+                f"table {database}.{name} has the partition {'/'.join(values)} at '{found}', and "
+                f"new rows would lie at '{place}', where no engine sees them; an earlier version "
+                "made the table: rename or drop it, and remove the stream's bookmark from the "
+                "state to load it anew"
+            )
+            raise UserError(message)
 
     def _create_glue_table(self, database_name: str, table_name: str, table_input: Any) -> None:  # noqa: ANN401
         hive_input = self._as_hive(table_input)
@@ -111,10 +137,12 @@ class HiveCatalog(GlueCatalog):
             {"Name": names[field.field_id], "Type": column["Type"], "Comment": field.doc or ""}
             for field, column in zip(logged.schema().fields, storage["Columns"], strict=False)
         ]
+        properties = logged.properties
         return {
             "Name": table_input["Name"],
             "TableType": "EXTERNAL_TABLE",
             "Parameters": {
+                **{name: properties[name] for name in _SHOWN_PROPERTIES if name in properties},
                 "EXTERNAL": "TRUE",
                 "classification": "parquet",
                 METADATA_LOCATION: table_input["Parameters"][METADATA_LOCATION],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 from columnar_singer import load_log, quarantine
+from columnar_singer.description import TableDescription
 from columnar_singer.destination import CREATED_TABLE
 from columnar_singer.drift import ALLOW, plan_drift
 from columnar_singer.errors import UserError, one_line
@@ -21,6 +22,7 @@ from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
 from target_s3 import catalog
 from target_s3.columns import LAKE, NOTHING_WIDENS, change_columns, lake_schema, types_of
+from target_s3.description import description_properties, set_properties
 from target_s3.errors import lake_errors, passes
 from target_s3.layout import Layout
 from target_s3.lease import TABLE_NAME as LEASE_TABLE_NAME
@@ -58,6 +60,9 @@ SUMMARY_PREFIX = "load_log."
 _READ = "read"
 """Beside them in the summary: when the source was read."""
 
+_OWN = TableDescription(source="target-s3")
+"""Of a table that the loader makes for itself."""
+
 _LEASE_COLUMNS = {"unused": pa.string()}
 """A table must have one; the leases stand in its snapshots."""
 
@@ -72,14 +77,14 @@ class Wanted:
 
     Attributes:
         columns: Arrow type of each column, in order, metadata included.
-        comments: Description of each column that has one.
+        description: What the table and its columns are.
         fixed: Columns of the key and of the metadata.
         layout: Partitions, order and properties.
         drift_mode: Setting `schema_drift`.
     """
 
     columns: Mapping[str, pa.DataType]
-    comments: Mapping[str, str] = field(default_factory=dict)
+    description: TableDescription = _OWN
     fixed: Collection[str] = ()
     layout: Layout = field(default_factory=Layout)
     drift_mode: str = ALLOW
@@ -111,7 +116,9 @@ class Lake:
         with lake_errors(settings, f"connect to the catalog {where}"):
             self._catalog = catalog.connect(settings)
         self._load_log, changes = self._open_own_table(
-            load_log.TABLE_NAME, load_log.arrow_schema(), load_log.COLUMN_COMMENTS
+            load_log.TABLE_NAME,
+            load_log.arrow_schema(),
+            replace(_OWN, comment=load_log.TABLE_COMMENT, columns=load_log.COLUMN_COMMENTS),
         )
         if CREATED_TABLE in changes:
             # So that whoever reads it finds it, empty.
@@ -122,7 +129,9 @@ class Lake:
     def quarantine(self) -> Table:
         """The table of values that the lake cannot hold."""
         return self._open_own_table(
-            quarantine.TABLE_NAME, quarantine.arrow_schema(), quarantine.COLUMN_COMMENTS
+            quarantine.TABLE_NAME,
+            quarantine.arrow_schema(),
+            replace(_OWN, comment=quarantine.TABLE_COMMENT, columns=quarantine.COLUMN_COMMENTS),
         )[0]
 
     def full_name(self, table_name: str) -> str:
@@ -148,7 +157,7 @@ class Lake:
             UserError: The catalog refuses, or the settings do not allow the change.
         """
         full_name = self.full_name(table_name)
-        schema = lake_schema(wanted.columns, wanted.comments)
+        schema = lake_schema(wanted.columns, wanted.description.columns)
         with lake_errors(self.settings, f"open {full_name}"):
             table = self._load(table_name)
             drift = plan_drift(
@@ -159,11 +168,18 @@ class Lake:
                 mode=wanted.drift_mode,
                 fixed=wanted.fixed,
             )
+            properties = {
+                **description_properties(
+                    wanted.description, drift, table.properties if table else {}
+                ),
+                **wanted.layout.properties,
+            }
             if table is None:
-                properties = {**TABLE_PROPERTIES, **swept_now()}
-                return self._create(table_name, wanted, drift, properties), drift
-            change_columns(table, drift, wanted.comments)
+                all_properties = {**TABLE_PROPERTIES, **swept_now(), **properties}
+                return self._create(table_name, wanted, drift, all_properties), drift
+            change_columns(table, drift, wanted.description.columns)
             drift.changes.extend(wanted.layout.apply(table, drift.written))
+            set_properties(table, properties)
             return table, drift
 
     def drop_if_unused(self, table: Table) -> None:
@@ -264,10 +280,10 @@ class Lake:
         return greatest
 
     def _open_own_table(
-        self, name: str, schema: pa.Schema, comments: Mapping[str, str]
+        self, name: str, schema: pa.Schema, description: TableDescription
     ) -> tuple[Table, list[str]]:
         columns = {each.name: each.type for each in schema}
-        table, drift = self.open_table(name, Wanted(columns, comments, fixed=list(columns)))
+        table, drift = self.open_table(name, Wanted(columns, description, fixed=list(columns)))
         return table, drift.changes
 
     def _open_lease_table(self) -> Table:
@@ -292,7 +308,7 @@ class Lake:
         properties: Mapping[str, str],
     ) -> Table:
         identifier = (self.settings.namespace, table_name)
-        schema = lake_schema(wanted.columns, wanted.comments)
+        schema = lake_schema(wanted.columns, wanted.description.columns)
         written = drift.written if drift else {}
         spec = wanted.layout.spec(schema, written)
         order = wanted.layout.sort_order(schema, written)
@@ -304,13 +320,12 @@ class Lake:
                 partition_spec=spec,
                 sort_order=order,
                 properties={
-                    **properties,
                     # For whoever compacts the table; the other names are Athena's.
                     "write.target-file-size-bytes": str(wanted.layout.file_bytes),
                     "write_target_data_file_size_bytes": str(wanted.layout.file_bytes),
                     "optimize_rewrite_min_data_file_size_bytes": str(wanted.layout.file_bytes),
                     "optimize_rewrite_data_file_threshold": "2",
-                    **wanted.layout.properties,
+                    **properties,
                 },
             )
 

@@ -242,14 +242,6 @@ class Layout:
                         add = update.desc if each.descending else update.asc
                         add(name, column.transform, NullOrder.NULLS_LAST)
                 changes.append(f"sorted by {', '.join(each.column for each in self.sort_by)}")
-        missing = {
-            name: value
-            for name, value in self.properties.items()
-            if table.properties.get(name) != value
-        }
-        if missing:
-            with table.transaction() as transaction:
-                transaction.set_properties(missing)
         return changes
 
     def _refuse_other_partitions(self, table: Table, wanted: PartitionSpec) -> None:

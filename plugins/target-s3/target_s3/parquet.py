@@ -89,11 +89,14 @@ class OpenFile:
             self._parquet.close()
             self.size = self._stream.tell()
         metadata = self._table.metadata
+        parquet, ids = self._parquet.writer.metadata, parquet_path_to_id_mapping(self._schema)
         statistics = data_file_statistics_from_parquet_metadata(
-            parquet_metadata=self._parquet.writer.metadata,
+            parquet_metadata=parquet,
             stats_columns=compute_statistics_plan(self._schema, metadata.properties),
-            parquet_column_mapping=parquet_path_to_id_mapping(self._schema),
+            parquet_column_mapping=ids,
         )
+        for path in _unbounded_columns(parquet):
+            statistics.column_aggregates.pop(ids[path], None)
         is_sorted = metadata.default_sort_order_id and self._row_groups == 1
         return DataFile.from_args(
             content=DataFileContent.DATA,
@@ -117,6 +120,21 @@ class OpenFile:
             )
             for each in self._table.sort_order().fields
         ] or None
+
+
+def _unbounded_columns(parquet: pq.FileMetaData) -> set[str]:
+    """Columns with values in a row group that has no bounds for them, as of long text.
+
+    pyiceberg takes the bounds of the other row groups for those of the file, and then readers
+    skip the file though it has what they look for.
+    """
+    groups = map(parquet.row_group, range(parquet.num_row_groups))
+    columns = (group.column(number) for group in groups for number in range(parquet.num_columns))
+    return {
+        column.path_in_schema
+        for column in columns
+        if (found := column.statistics) and found.num_values and not found.has_min_max
+    }
 
 
 def _dictionary_columns(sample: pa.Table) -> list[str]:

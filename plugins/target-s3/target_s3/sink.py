@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from columnar_singer import metadata, quarantine
+from columnar_singer.description import TableDescription
 from columnar_singer.destination import CREATED_TABLE, CommitResult
 from columnar_singer.sink import ColumnarSink
 
@@ -63,15 +65,11 @@ class LakeSink(ColumnarSink):
             return self._open_for_keys()
         with self._errors("stage rows for"):
             files = self._staged.close() if self._staged else []
-        comments = {
-            name: schema["description"]
-            for name, schema in self.properties.items()
-            if schema.get("description")
-        }
+        told = TableDescription.from_schema(self.stream_name, self.original_schema)
         columns = {**self.columns, **metadata.COLUMNS}
         wanted = Wanted(
             {name: column.arrow for name, column in columns.items()},
-            {**comments, **metadata.COLUMN_COMMENTS},
+            replace(told, columns={**told.columns, **metadata.COLUMN_COMMENTS}),
             fixed=[*self.key_properties, *metadata.COLUMNS],
             layout=self._layout,
             drift_mode=self.schema_drift,

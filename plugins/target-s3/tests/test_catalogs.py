@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, S3FileSystem
 from pyiceberg.catalog import load_catalog
+from pyiceberg.partitioning import PartitionKey
+from pyiceberg.table.update.snapshot import ExpireSnapshots
+from target_s3 import partitions
+from target_s3.glue import described
+from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
 
 ANN, BOB, CAT = ({"id": n, "name": name} for n, name in enumerate(("Ann", "Bob", "Cat"), 1))
@@ -87,6 +94,25 @@ def test_other_catalogs_hold_the_same_tables(run, make_reader, players, request,
     assert reader.rows("quarantine") == []
     location = reader.table("players").location()
     assert location.startswith(settings["warehouse"])
+
+
+def test_f27_old_leases_that_another_run_removes_meanwhile_are_no_fault(sqlite, monkeypatch):
+    first, second = (Lake(LakeSettings.from_config(sqlite), name) for name in ("one", "two"))
+    for number in range(3):
+        first.leases.take(f"table_{number}")
+    monkeypatch.setattr("target_s3.lease._MAX_SNAPSHOTS", 2)
+    by_ids = ExpireSnapshots.by_ids
+
+    def faster(self, ids):
+        # The other run has come to the same point, and goes on first.
+        monkeypatch.undo()
+        table = second._open_lease_table()
+        by_ids(table.maintenance.expire_snapshots(), ids).commit()
+        return by_ids(self, ids)
+
+    monkeypatch.setattr(ExpireSnapshots, "by_ids", faster)
+    assert first.leases.take("players")
+    first.leases.release()
 
 
 def test_f38_the_password_of_a_catalog_is_not_told(run, players, postgres, caplog):
@@ -181,6 +207,21 @@ def test_plain_parquet_tells_null_from_the_text_null(run, players, hive):
     ]
 
 
+def test_plain_parquet_whose_null_partition_lies_where_nobody_writes_now(
+    run, players, hive, monkeypatch
+):
+    """Whatever is written elsewhere, no engine would see."""
+    more = {"partition_by": {"*": ["name"]}}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(partitions, "HivePath", PartitionKey)
+        assert run(players.full_refresh([ANN, {"id": 2, "name": None}]), **more).error is None
+    rows = players.batch([{"id": 3, "name": None}])
+    refused = run([players.schema(), rows, players.state()], **more)
+    assert "name_partition=null', and new rows" in str(refused.error)
+    assert [row["id"] for row in _read_as_hive(hive, "players")] == [1, 2]
+    assert run([players.schema(), players.batch([BOB]), players.state()], **more).error is None
+
+
 def test_plain_parquet_needs_glue_and_keeps_its_partitions(run, players, hive):
     refused = run(players.full_refresh([ANN]), catalog_type="rest")
     assert "table_format 'parquet' needs catalog_type 'glue'" in str(refused.error)
@@ -188,3 +229,185 @@ def test_plain_parquet_needs_glue_and_keeps_its_partitions(run, players, hive):
     refused = run(players.full_refresh([BOB]), partition_by={"*": ["name"]})
     assert "cannot change its partitions" in str(refused.error)
     assert len(_read_as_hive(hive, "players")) == 1
+
+
+PERSON = {
+    "x-source": "backend.public.players (PostgreSQL, tap-postgres)",
+    "x-owner": "backend_owner",
+    "description": "People who play.",
+}
+
+
+def _described(players, columns=None, **table):
+    """A SCHEMA as tap-postgres sends it: descriptions and marks of the table and its columns."""
+    message = players.schema()
+    message["schema"].update({**PERSON, **table})
+    for name, words in (columns or {}).items():
+        properties = message["schema"]["properties"]
+        properties[name] = {**properties[name], **words}
+    return message
+
+
+def _load(players, rows, columns=None, **table):
+    if not rows:  # a table that is followed by its replication key and has nothing new
+        return [_described(players, columns, **table), players.state()]
+    return [_described(players, columns, **table), *players.full_refresh(rows)[1:]]
+
+
+@pytest.fixture(params=["iceberg", "parquet"])
+def registered(glue, request):
+    """Reads what Glue says of a table, of either format."""
+    glue["table_format"] = request.param
+
+    def read(name):
+        return _glue_table(glue, name)[0]
+
+    return read
+
+
+def _comments(table):
+    return {each["Name"]: each.get("Comment", "") for each in table["StorageDescriptor"]["Columns"]}
+
+
+def test_glue_says_what_a_table_is_and_keeps_up(run, players, registered):
+    name = {"description": "Full name. Masked.", "x-personal-data": True}
+    assert run(_load(players, [ANN], {"name": name})).error is None
+    table = registered("players")
+    assert table["Description"] == "People who play."
+    assert table["Owner"] == "backend_owner"
+    assert table["Parameters"]["source"] == PERSON["x-source"]
+    assert json.loads(table["Parameters"]["personal-data-columns"]) == ["name"]
+    assert _comments(table)["name"] == "Full name. Masked."
+    assert _comments(table)["_sdc_sequence"].startswith("Number of this version")
+    assert registered("load_log")["Description"].startswith("One row for each commit")
+    assert registered("load_log")["Parameters"]["source"] == "target-s3"
+
+    # Nothing new, neither rows nor words: no version of the table more.
+    before = registered("players")
+    assert run(_load(players, [], {"name": name})).error is None
+    after = registered("players")
+    assert (after["VersionId"], after["Parameters"]) == (before["VersionId"], before["Parameters"])
+
+    # Other words, and a new column with its own, without rows.
+    players.schema(score="integer")
+    words = {
+        "id": {"description": "Number."},
+        "name": {"x-personal-data": True},
+        "score": {"description": "Points."},
+    }
+    assert run(_load(players, [], words, description="Players.")).error is None
+    table = registered("players")
+    assert [_comments(table)[each] for each in ("id", "name", "score")] == [
+        "Number.",
+        "",
+        "Points.",
+    ]
+    assert table["Description"] == "Players."
+
+    # What is no longer said, is no longer shown; and a commit of rows leaves the rest there.
+    message = _load(players, [ANN, BOB], words)
+    del message[0]["schema"]["description"]
+    assert run(message).error is None
+    table = registered("players")
+    assert (table.get("Description", ""), table["Parameters"]["comment"]) == ("", "")
+    assert (_comments(table)["id"], table["Owner"]) == ("Number.", "backend_owner")
+
+
+def test_columns_of_persons_stay_marked_as_long_as_old_rows_have_values(run, players, registered):
+    players.schema(email="integer", phone="text")
+    marks = {each: {"x-personal-data": True} for each in ("name", "email", "phone")}
+    rows = [{**ANN, "email": 1, "phone": "1"}]
+    assert run(_load(players, rows, marks)).error is None
+    players.schema(email="text")
+    del players.properties["phone"], marks["phone"], marks["name"]
+    rows = [{**ANN, "email": "a@b"}]
+    assert run(_load(players, rows, marks)).error is None
+    marked = registered("players")["Parameters"]["personal-data-columns"]
+    assert json.loads(marked) == ["email", "email__v2", "phone"]
+
+
+def test_a_tap_that_knows_nothing_of_descriptions_erases_none(run, players, registered):
+    assert run(_load(players, [ANN], {"name": {"description": "Full name."}})).error is None
+    assert run([players.schema(), players.state()]).error is None
+    table = registered("players")
+    assert (table["Description"], table["Owner"]) == ("People who play.", "backend_owner")
+    assert _comments(table)["name"] == "Full name."
+    assert table["Parameters"]["source"] == "public-players"
+
+
+def test_settings_say_what_the_source_does_not(run, players, registered):
+    properties = {"owner": "team golf", "personal-data-columns": '["name"]'}
+    more = {"table_properties": {"public-*": properties}}
+    assert run(players.full_refresh([ANN]), **more).error is None
+    assert registered("players")["Owner"] == "team golf"
+    before = registered("players")["VersionId"]
+    assert run([players.schema(), players.state()], **more).error is None
+    assert registered("players")["VersionId"] == before
+    assert registered("players")["Parameters"]["personal-data-columns"] == '["name"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "comment"),
+    [
+        ("Two\nlines,\ttabbed \x01.", "Two lines, tabbed ."),
+        ("x" * 255, "x" * 255),
+        ("x" * 256, "x" * 254 + "…"),
+        ("😀" * 200, "😀" * 127 + "…"),
+    ],
+)
+def test_what_glue_would_refuse_of_a_comment_is_cut_there_only(text, comment):
+    parameters = {"comment": text * 20, "owner": "o" * 300}
+    columns = [{"Name": "a", "Comment": text}, {"Name": "b"}]
+    given = {"Parameters": parameters, "StorageDescriptor": {"Columns": columns}}
+    found = described(given)
+    assert found["StorageDescriptor"]["Columns"] == [{"Name": "a", "Comment": comment}, columns[1]]
+    assert len(found["Description"].encode("utf-16-le")) // 2 <= 2048
+    assert found["Owner"] == "o" * 254 + "…"
+    assert found["Parameters"] == parameters
+
+
+@pytest.fixture
+def loader(glue):
+    """An identity of moto's IAM that may do all but what it is denied."""
+    options = {
+        "endpoint_url": glue["catalog_uri"],
+        "region_name": glue["aws_region"],
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+    }
+    iam = boto3.client("iam", **options)
+    name = f"loader-{glue['namespace']}"
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+
+    def deny(action):
+        statements = [
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": action, "Resource": "*"},
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
+        requests.post(f"{glue['catalog_uri']}/moto-api/reset-auth", data=b"0", timeout=10)
+        return {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+        }
+
+    yield deny
+    requests.post(f"{glue['catalog_uri']}/moto-api/reset-auth", data=b"inf", timeout=10)
+
+
+@pytest.mark.parametrize("action", ["glue:UpdateTable", "glue:CreateTable", "glue:GetTable"])
+def test_a_right_that_glue_misses_is_named(run, players, glue, loader, action):
+    if action == "glue:UpdateTable":
+        assert run(_load(players, [ANN])).error is None
+        before = _glue_table(glue, "players")[0]
+    outcome = run(_load(players, [BOB], description="Other."), **loader(action))
+    told = str(outcome.error)
+    assert action in told
+    assert "grant it the action named" in told
+    assert "\n" not in told
+    assert outcome.states == []
+    requests.post(f"{glue['catalog_uri']}/moto-api/reset-auth", data=b"inf", timeout=10)
+    if action == "glue:UpdateTable":
+        assert _glue_table(glue, "players")[0]["Parameters"] == before["Parameters"]

@@ -191,3 +191,15 @@ def test_rows_of_a_partition_with_an_odd_name_are_no_orphans(run, reader, player
     assert run([players.schema(), players.batch(rows), players.state()], **settings).error is None
     assert reader.table("players").properties["target-s3.orphans-swept-at"] > "2026-01-02"
     assert [row["name"] for row in reader.rows("players")] == [row["name"] for row in rows] * 2
+
+
+def test_text_too_long_for_a_bound_is_found(run, reader, players, monkeypatch):
+    monkeypatch.setattr("target_s3.staging.ROW_GROUP_BYTES", 1)
+    # Parquet has no bounds for what is longer than 4,096 bytes.
+    rows = [{"id": 1, "name": "a"}, {"id": 2, "name": "w" * 5000}]
+    batches = [players.batch([row]) for row in rows]
+    assert run([players.schema(), *batches, players.state()]).error is None
+    table = reader.table("players")
+    (file,) = table.inspect.data_files().to_pylist()
+    assert len(file["split_offsets"]) == 2
+    assert table.scan("name > 'w'").to_arrow()["id"].to_pylist() == [2]

@@ -138,17 +138,18 @@ def test_rows_read_before_those_committed_are_refused(
 def test_a_clock_that_was_set_back_refuses_no_run(run, reader, players):
     """Transaction ids say which read was the later one, as long as the server is the same."""
 
-    def send(name, day, server, xmax):
+    def send(name, day, server, xmax, running=0):
         state = players.state(
             source_time=f"2026-01-0{day}T00:00:00+00:00",
-            snapshot={"server": server, "xmax": xmax},
+            snapshot={"server": server, "xmax": xmax, "running": running},
         )
         return run([players.schema(), players.batch([{"id": 1, "name": name}]), state])
 
     assert send("before", 5, "a", 10).error is None
     assert send("after", 2, "a", 11).error is None
-    refused = send("older", 6, "a", 10)
-    assert "from another run" in str(refused.error)
+    for xmax, running in ((10, 0), (11, 1)):
+        refused = send("older", 6, "a", xmax, running)
+        assert "from another run" in str(refused.error)
     # Nothing but the clock is common to two servers.
     refused = send("elsewhere", 4, "b", 12)
     assert "docs/operating.md" in str(refused.error)

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestrate.local_athena import endpoint
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import (
     Cancellation,
     Column,
@@ -62,7 +62,7 @@ class SmallEngine:
         if word == "show":
             return QueryResult(StatementKind.UTILITY, "SHOW", columns, found.to_arrow_table())
         rows: pa.RecordBatchReader = found.to_arrow_reader(BATCH_ROWS)
-        return QueryResult(StatementKind.DML, "SELECT", columns, rows, scanned_bytes=1234)
+        return QueryResult(StatementKind.DML, "SELECT", columns, rows, scanned=lambda: 1234)
 
 
 _TYPES = {

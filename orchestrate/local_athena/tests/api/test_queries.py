@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orchestrate.local_athena.queries import CONCURRENT_QUERIES
+from orchestrate.local_athena.queries.runs import CONCURRENT_QUERIES
 from orchestrate.local_athena.tests.api.helpers import BATCH_ROWS, Server, rows, run
 from orchestrate.local_stack.settings import StackSettings
 
@@ -270,8 +270,8 @@ def test_history_and_results_outlive_the_endpoint(
 
 
 def test_a_query_that_ran_when_the_endpoint_was_killed_has_failed(tmp_path: Path) -> None:
-    from orchestrate.local_athena.entries import Entries
-    from orchestrate.local_athena.history import Execution, History, State
+    from orchestrate.local_athena.queries.entries import Entries
+    from orchestrate.local_athena.queries.history import Execution, History, State
 
     entries = Entries(tmp_path / "athena.sqlite")
     running = Execution(

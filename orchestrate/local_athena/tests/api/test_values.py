@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from orchestrate.local_athena.values import texts
+from orchestrate.local_athena.queries.values import texts
 
 MOMENT = dt.datetime(2026, 11, 1, 2, 3, 4, 123456)
 ZONED = pa.timestamp("us", tz="Europe/Copenhagen")
@@ -60,6 +60,10 @@ ZONED = pa.timestamp("us", tz="Europe/Copenhagen")
          "{k=1, l=null}"),
         ({"a": 1, "b": "x"}, None, "row(a integer, b varchar)", "{a=1, b=x}"),
         ({"a": 1, "b": "x"}, None, "struct<a:int,b:string>", "{a=1, b=x}"),
+        ({"a": 1, "b": None}, None, "row(integer, varchar)", "{field0=1, field1=null}"),
+        ([{"a": [1, None]}, None], None, "array(row(a array(integer)))", "[{a=[1, null]}, null]"),
+        ({"a": [("k", [2])]}, pa.struct({"a": pa.map_(pa.string(), pa.list_(pa.int32()))}),
+         "row(a map(varchar, array(integer)))", "{a={k=[2]}}"),
         ([{"a": MOMENT}], None, "array(row(a timestamp(6)))",
          "[{a=2026-11-01 02:03:04.123456}]"),
         (pa.MonthDayNano([14, 0, 0]), None, "interval year to month", "1-2"),
@@ -74,3 +78,4 @@ def test_a_value_as_athena_writes_it(value: Any, kind: Any, type_name: str, text
     else:
         values = pa.array([value, None], kind)
     assert texts(values, type_name) == [text, None]
+    assert texts(pa.concat_arrays([values, values])[1:3], type_name) == [None, text]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from orchestrate.local_athena.engine import DuckEngine
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.engine.duck_engine import DuckEngine
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import (
     Cancellation,
     Identity,
@@ -59,15 +61,21 @@ class Athena:
         )
         return self.engine.execute(request, cancellation or Cancellation())
 
+    def scanned(self, sql: str) -> int:
+        """Bytes of data that a query reads."""
+        result = self.run(sql)
+        list(batches(result))
+        return result.scanned()
+
     def rows(self, sql: str, *parameters: str, **more: Any) -> list[tuple[Any, ...]]:
-        rows = self.run(sql, *parameters, **more).rows
-        assert rows is not None
-        columns = [column.to_pylist() for column in rows.columns]
-        return list(zip(*columns, strict=True))
+        found: list[tuple[Any, ...]] = []
+        for batch in batches(self.run(sql, *parameters, **more)):
+            found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return found
 
     def fails(self, sql: str, name: str, *parameters: str, **more: Any) -> str:
         with pytest.raises(QueryError) as caught:
-            self.run(sql, *parameters, **more)
+            self.rows(sql, *parameters, **more)
         assert caught.value.name == name, str(caught.value)
         return str(caught.value)
 
@@ -81,3 +89,10 @@ class Athena:
         total = " + ".join(f"{10**position} * t{position}.d" for position in range(6))
         joined = " cross join ".join(tables)
         return f"select n from (select {total} as n from {joined}) as numbers where n < {count}"
+
+
+def batches(result: QueryResult) -> Iterable[pa.RecordBatch]:
+    """The rows of a result, if it has any."""
+    if result.rows is None:
+        return []
+    return result.rows.to_batches() if isinstance(result.rows, pa.Table) else result.rows

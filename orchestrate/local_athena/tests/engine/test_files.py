@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from orchestrate.local_athena.metastore import InvalidInput
+from orchestrate.local_athena.metastore.catalog import InvalidInput
 from orchestrate.local_athena.tests.engine.helpers import Athena
 
 ROWS = (
@@ -69,8 +69,8 @@ def test_partitions(athena: Athena) -> None:
     repaired = [line for (line,) in athena.rows("msck repair table parts")]
     assert repaired[-1] == "Repair: Added partition to metastore parts:k=b/day=1"
     assert athena.rows("select id from parts order by 1") == [(1,), (2,), (3,)]
-    every = athena.run("select max(id) from parts").scanned_bytes
-    one = athena.run("select max(id) from parts where k = 'b' and day = 2").scanned_bytes
+    every = athena.scanned("select max(id) from parts")
+    one = athena.scanned("select max(id) from parts where k = 'b' and day = 2")
     assert one < every
 
 
@@ -112,7 +112,7 @@ def test_a_seed_as_dbt_uploads_it(athena: Athena) -> None:
         ("2", "second", "z"),
         ("", "x", "y"),
     ]
-    assert athena.run("select * from seed").scanned_bytes > 40
+    assert athena.scanned("select * from seed") > 40
     write(athena, f"{place}c.csv", b'id,s,e\n1,"a\nb",x\n')
     assert "c.csv" in athena.fails("select * from seed", "HIVE_BAD_DATA")
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import Cancellation, QueryError
 from orchestrate.local_athena.tests.engine.helpers import Athena
 from orchestrate.local_stack.settings import PROJECT_ROOT, StackSettings
@@ -29,7 +29,7 @@ def test_queries_at_once(athena: Athena) -> None:
             f"create table own_{number} with (table_type = 'ICEBERG') as {athena.numbers(1000)}"
         )
         athena.run(f"insert into shared values ({number})")
-        return [athena.run(f"select sum(n) from own_{number}").scanned_bytes for _ in range(3)]
+        return [athena.scanned(f"select sum(n) from own_{number}") for _ in range(3)]
 
     with ThreadPoolExecutor(4) as pool:
         scanned = list(pool.map(work, range(4)))
@@ -58,8 +58,8 @@ from pathlib import Path
 from orchestrate.local_athena.tests.engine.helpers import Athena
 from orchestrate.local_stack.settings import StackSettings
 athena = Athena.__new__(Athena)
-from orchestrate.local_athena.engine import DuckEngine
-from orchestrate.local_athena.metastore import Metastore
+from orchestrate.local_athena.engine.duck_engine import DuckEngine
+from orchestrate.local_athena.metastore.catalog import Metastore
 lake = StackSettings.from_environment().lake
 directory, athena.database, sql = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 athena.lake, athena.metastore = lake, Metastore(lake, directory)
@@ -123,7 +123,7 @@ def test_a_new_engine_finds_all_again(
     second = Athena.__new__(Athena)
     second.__dict__.update(first.__dict__)
     second.metastore = Metastore(athena.lake, directory)
-    from orchestrate.local_athena.engine import DuckEngine
+    from orchestrate.local_athena.engine.duck_engine import DuckEngine
 
     second.engine = DuckEngine(athena.lake, directory, second.metastore)
     assert second.rows("execute kept using 1") == [(1,)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import psutil
 import pyarrow as pa
 import pytest
 
-from orchestrate.local_athena.model import Column, Identity
-from orchestrate.local_athena.tests.engine.helpers import Athena
+from orchestrate.local_athena.model import Cancellation, Column, Identity, QueryError
+from orchestrate.local_athena.tests.engine.helpers import Athena, batches
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,7 +36,7 @@ def test_rows_columns_and_types(athena: Athena) -> None:
         Column("_col3", "integer"),
     )
     assert athena.rows("select id, carry from strokes where id = 1") == [(1, Decimal("250.5"))]
-    assert result.scanned_bytes > 0
+    assert athena.scanned("select max(id) from strokes") > 0
 
 
 def test_views_stand_on_views_and_on_the_database_they_were_made_in(athena: Athena) -> None:
@@ -152,9 +153,7 @@ def test_partitions_and_columns_left_out_are_not_read(athena: Athena) -> None:
         f"({athena.numbers(200_000)})"
     )
 
-    def scanned(sql: str) -> int:
-        return athena.run(sql).scanned_bytes
-
+    scanned = athena.scanned
     everything = scanned("select max(wide_a), max(wide_b) from days")
     assert scanned("select max(wide_a), max(wide_b) from days where day = 1") < everything / 3
     assert scanned("select max(wide_a) from days") < everything / 1.5
@@ -222,3 +221,38 @@ def test_what_is_wrong_is_refused(athena: Athena, sql: str, name: str) -> None:
 def test_explain(athena: Athena) -> None:
     lines = [line for (line,) in athena.rows("explain select * from strokes")]
     assert any("ICEBERG_SCAN" in line for line in lines)
+
+
+def test_a_large_result_is_never_in_memory(athena: Athena) -> None:
+    result = athena.run(
+        f"select n, '{'x' * 80}' as a, m from ({athena.numbers(1_000_000)}), "
+        "(values 1, 2, 3, 4, 5) as five(m)"
+    )
+    process = psutil.Process()
+    before, count, most = process.memory_info().rss, 0, 0
+    for batch in batches(result):
+        count += len(batch)
+        most = max(most, process.memory_info().rss - before)
+    assert count == 5_000_000
+    assert most < 150 << 20  # all of it would take some 500 MB
+
+
+def test_rows_that_fail_late_are_told(athena: Athena) -> None:
+    sql = f"select 1 / (n - 999999) from ({athena.numbers(1_000_000)})"
+    assert "Division by zero" in athena.fails(sql, "DIVISION_BY_ZERO")
+
+
+def test_rows_left_unread_leave_nothing_behind(athena: Athena) -> None:
+    result = athena.run(athena.numbers(1_000_000))
+    assert next(iter(batches(result)))
+    del result
+    assert athena.rows("select 1") == [(1,)]
+
+
+def test_rows_are_cut_off_when_the_query_is_stopped(athena: Athena) -> None:
+    cancellation = Cancellation()
+    found = iter(batches(athena.run(athena.numbers(1_000_000), cancellation=cancellation)))
+    next(found)
+    cancellation.ask()
+    with pytest.raises(QueryError, match="QUERY_CANCELLED"):
+        list(found)

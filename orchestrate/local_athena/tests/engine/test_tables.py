@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrate.local_athena.metastore import AlreadyExists, EntityNotFound, InvalidInput
+from orchestrate.local_athena.metastore.catalog import AlreadyExists, EntityNotFound, InvalidInput
 from orchestrate.local_athena.tests.engine.helpers import Athena
 
 

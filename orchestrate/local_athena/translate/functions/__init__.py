@@ -8,11 +8,13 @@ from orchestrate.local_athena.translate.functions import (
     binary,
     conditionals,
     dates,
+    formats,
     json,
     maps,
     numbers,
     regexps,
     strings,
+    urls,
     windows,
 )
 
@@ -22,10 +24,12 @@ __all__ = [
     "binary",
     "conditionals",
     "dates",
+    "formats",
     "json",
     "maps",
     "numbers",
     "regexps",
     "strings",
+    "urls",
     "windows",
 ]

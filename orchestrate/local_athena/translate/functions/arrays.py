@@ -75,7 +75,9 @@ define(
     "exceed "
     "array cardinality') THEN list_slice(_1, 1, len(_1) - _2) END",
 )
-define("repeat(T, bigint) -> array(T)", "list_transform(range(_2), lambda trino_n: _1)")
+define(
+    "repeat(T, bigint) -> array(T)", "list_transform(range(trino_repeats(_2)), lambda trino_n: _1)"
+)
 define("arrays_overlap(array(T), array(T)) -> boolean",
        "CASE WHEN _1 IS NULL OR _2 IS NULL THEN NULL WHEN list_has_any(_1, _2) THEN true "
        "WHEN (trino_has_null(_1) AND len(_2) > 0) OR (trino_has_null(_2) AND len(_1) > 0) "

@@ -36,6 +36,7 @@ from orchestrate.local_athena.translate.types import (
     Type,
     timestamp,
     timestamp_tz,
+    with_milliseconds,
 )
 
 _DATE_UNITS = ("day", "week", "month", "quarter", "year")
@@ -73,10 +74,11 @@ _TO_INTERVAL = {
 def _add(args: list[Term]) -> Term:
     unit = _unit(args[0], args[2].type)
     step = _TO_INTERVAL.get(unit, f"to_{unit}s(_2)")
+    result = with_milliseconds(args[2].type)
     if unit in _TIME_UNITS:  # hours are of the instant, days and months of the calendar
-        return Term(duck(f"_1 + {step}", args[2], args[1]), args[2].type)
+        return Term(duck(f"_1 + {step}", args[2], args[1]), result)
     local = local_timestamp(args[2], "date_add")
-    return back_to_instant(duck(f"_1 + {step}", local, args[1].node), args[2].type)
+    return back_to_instant(duck(f"_1 + {step}", local, args[1].node), result)
 
 
 def _diff(args: list[Term]) -> Term:

@@ -61,6 +61,7 @@ define("round(double) -> double", "round(_1)")
 define("round(real) -> real", "round(_1)")
 define("round(decimal)", _rounded_decimal)
 define("round(double, integer) -> double", "round(_1, _2)")
+define("round(whole, bigint) -> 1", "trino_round_whole(_1, _2)")
 define("round(decimal, integer)", _rounded_to)
 define("truncate(double) -> double", "trunc(_1)")
 define("truncate(real) -> real", "trunc(_1)")
@@ -81,7 +82,11 @@ define("mod(number, number)", lambda args: arithmetic("%", args[0], args[1]))
 def _sign(args: list[Term]) -> Term:
     """The sign has the type of the number."""
     result = decimal(1, 0) if args[0].type.name == "decimal" else args[0].type
-    return Term(cast_node(duck("sign(_1)", args[0]), result), result)
+    if args[0].type.name in ("double", "real"):  # -0 and NaN stay
+        made = duck("CASE WHEN isnan(_1) OR _1 = 0 THEN _1 ELSE sign(_1) END", args[0])
+    else:
+        made = duck("sign(_1)", args[0])
+    return Term(cast_node(made, result), result)
 
 
 define("sign(number)", _sign)
@@ -122,6 +127,11 @@ define("bitwise_and(bigint, bigint) -> bigint", "_1 & _2")
 define("bitwise_or(bigint, bigint) -> bigint", "_1 | _2")
 define("bitwise_xor(bigint, bigint) -> bigint", "xor(_1, _2)")
 define("bitwise_not(bigint) -> bigint", "~_1")
+define("from_base(varchar, bigint) -> bigint", "trino_from_base(_1, _2)")
+define(
+    "width_bucket(double, double, double, bigint) -> bigint", "trino_width_bucket(_1, _2, _3, _4)"
+)
+define("width_bucket(double, array(double)) -> bigint", "trino_bucket(_1, _2)")
 define("to_base(bigint, bigint) -> varchar", "lower(to_base(_1, CAST(_2 AS INTEGER)))")
 
 

@@ -10,6 +10,7 @@ import re
 
 from sqlglot import exp
 
+from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.registry import define
 from orchestrate.local_athena.translate.terms import (
     Term,
@@ -74,7 +75,8 @@ def _extract_all(args: list[Term]) -> exp.Expr:
     pattern, group = _pattern(args[1]), _group(args)
     if group and re.search(r"\)(\?|\*|\{0)|\|", pattern):
         raise not_supported("a group that may not match", "make the group part of every match")
-    return duck(f"regexp_extract_all(_1, _2, {group})", _subject(args[0], pattern), args[1].node)
+    made = f"regexp_extract_all(_1, trino_not_of_nothing(_2), {group})"
+    return duck(made, _subject(args[0], pattern), args[1].node)
 
 
 def _replace(args: list[Term]) -> exp.Expr:
@@ -92,19 +94,25 @@ def _replace(args: list[Term]) -> exp.Expr:
                 raise not_supported("a group of two digits", "use one digit")
             made += f"\\{rest[0]}"
             at += 2
+        elif letter == "\\":
+            raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid replacement sequence: {given}")
         elif letter == "$":
             raise not_supported("a named group in a replacement", "use its number")
         else:
             made += letter
             at += 1
     return duck(
-        "regexp_replace(_1, _2, _3, 'g')", _subject(args[0], pattern), args[1].node, literal(made)
+        "regexp_replace(_1, trino_not_of_nothing(_2), _3, 'g')",
+        _subject(args[0], pattern),
+        args[1].node,
+        literal(made),
     )
 
 
 def _split(args: list[Term]) -> exp.Expr:
     pattern = _pattern(args[1])
-    return duck("regexp_split_to_array(_1, _2)", _subject(args[0], pattern), args[1].node)
+    made = "regexp_split_to_array(_1, trino_not_of_nothing(_2))"
+    return duck(made, _subject(args[0], pattern), args[1].node)
 
 
 def _count(args: list[Term]) -> exp.Expr:

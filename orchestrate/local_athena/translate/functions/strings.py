@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from orchestrate.local_athena.translate.macros import SPACES
 from orchestrate.local_athena.translate.operators import concatenated
-from orchestrate.local_athena.translate.prelude import SPACES
 from orchestrate.local_athena.translate.registry import call, define, special
 from orchestrate.local_athena.translate.scope import Scope, place_of
 from orchestrate.local_athena.translate.terms import Term, duck, literal
@@ -101,3 +101,4 @@ def _concat_ws(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
 
 
 define("normalize(varchar) -> varchar", "nfc_normalize(_1)")
+define("uuid() -> uuid", "uuid()")

@@ -11,8 +11,8 @@ for _name in ("percent_rank", "cume_dist"):
 define("ntile(bigint) -> bigint", "agg_ntile(_1)")
 define("first_value(T) -> T", "agg_first_value(_1)")
 define("last_value(T) -> T", "agg_last_value(_1)")
-define("nth_value(T, bigint) -> T", "agg_nth_value(_1, _2)")
+define("nth_value(T, bigint) -> T", "agg_nth_value(_1, trino_nth(_2))")
 for _name in ("lag", "lead"):
     define(f"{_name}(T) -> T", f"agg_{_name}(_1)")
-    define(f"{_name}(T, bigint) -> T", f"agg_{_name}(_1, _2)")
-    define(f"{_name}(T, bigint, T) -> T", f"agg_{_name}(_1, _2, _3)")
+    define(f"{_name}(T, bigint) -> T", f"agg_{_name}(_1, trino_offset(_2))")
+    define(f"{_name}(T, bigint, T) -> T", f"agg_{_name}(_1, trino_offset(_2), _3)")

@@ -6,6 +6,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import duckdb
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 
@@ -131,3 +132,22 @@ def test_an_answer_that_is_lost_is_asked_for(
     assert optimize(place.load(), Cancellation()).added_files == 2
     assert len(table.refresh().snapshots()) == snapshots + 1
     assert place.ids() == list(range(25))
+
+
+@pytest.mark.parametrize("statement", ["delete from {} where id = 7", "update {} set v = 'new'"])
+def test_f28_a_change_that_began_before_a_rewrite_is_refused_or_made(
+    place: Place, duck: Duck, statement: str
+) -> None:
+    table = place.create(properties={"optimize_rewrite_data_file_threshold": "2"})
+    for first in range(0, 25, 5):
+        table.append(rows(range(first, first + 5)))
+    before = place.rows()
+    duck("begin")
+    duck(statement.format(f"lake.{place.namespace}.t"))
+    optimize(place.load(), Cancellation())
+    # It deletes rows of files that are not there any more.
+    with pytest.raises(duckdb.Error):
+        duck("commit")
+    assert place.rows() == before
+    duck(statement.format(f"lake.{place.namespace}.t"))
+    assert len(place.rows()) == (24 if "delete" in statement else 25)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pyiceberg.catalog.rest import RestCatalog
 
 from orchestrate.local_athena.model import Cancellation, QueryError
 from orchestrate.local_athena.upkeep import vacuum as vacuum_module
 from orchestrate.local_athena.upkeep.optimize import optimize
+from orchestrate.local_athena.upkeep.reachable import place as place_of
 from orchestrate.local_athena.upkeep.tests.conftest import Place, rows
 from orchestrate.local_athena.upkeep.vacuum import VacuumResult, vacuum
 from tests.lake_tables import files_in_place, files_named
@@ -141,3 +143,18 @@ def test_a_listing_with_other_names_removes_nothing(
     with pytest.raises(QueryError, match="no file is removed"):
         vacuum(place.load(), IN_A_WEEK, Cancellation())
     assert place.ids() == list(range(25))
+
+
+def test_a_neighbour_that_is_dropped_meanwhile_is_no_fault(
+    place: Place, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [(place.namespace, "t"), (place.namespace, "t__dbt_tmp")]
+    monkeypatch.setattr(RestCatalog, "list_tables", lambda *_: listed)
+    assert vacuum(place.load(), IN_A_WEEK, Cancellation()).expired_snapshots == 5
+    assert place.ids() == list(range(25))
+
+
+def test_an_address_with_two_slashes_is_that_with_one() -> None:
+    assert place_of("s3://lake/raw/t//data/a.parquet") == place_of(
+        "s3a://lake/raw/t/data/a.parquet"
+    )

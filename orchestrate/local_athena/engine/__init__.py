@@ -1,0 +1,1 @@
+"""Runs statements: DuckDB, how it reads the lake, and a module for each kind of statement."""

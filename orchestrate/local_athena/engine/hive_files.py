@@ -1,0 +1,227 @@
+"""Hive tables: how DuckDB reads their files.
+
+https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from orchestrate.local_athena.engine import csv_files
+from orchestrate.local_athena.engine.duck import literal, quoted
+from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.types import athena_from_glue, duckdb_from_athena
+
+if TYPE_CHECKING:
+    from orchestrate.local_athena.engine.duck import Cursor
+    from orchestrate.local_athena.metastore.catalog import HiveTable, Metastore
+    from orchestrate.local_athena.metastore.iceberg_catalog import IcebergCatalog
+    from orchestrate.local_athena.names import TableName
+
+PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+SIMPLE_TEXT = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+HIVE_JSON = "org.apache.hive.hcatalog.data.JsonSerDe"
+OPENX_JSON = "org.openx.data.jsonserde.JsonSerDe"
+_JSON = (HIVE_JSON, OPENX_JSON, "org.apache.hadoop.hive.serde2.JsonSerDe")
+_DEFAULT_HIVE_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+
+def files_below(lake: IcebergCatalog, location: str) -> list[str]:
+    """The files of a table or partition: all below, but hidden ones (`_…`, `.…`), sorted."""
+    from pyarrow.fs import FileSelector, FileType
+
+    parts = urlsplit(location)
+    below = FileSelector(parts.netloc + parts.path, allow_not_found=True, recursive=True)
+    return sorted(
+        f"s3://{found.path}"
+        for found in lake.files().get_file_info(below)
+        if found.type == FileType.File
+        and found.size
+        and not any(part.startswith(("_", ".")) for part in found.path.split("/")[1:])
+    )
+
+
+def query(table: HiveTable, metastore: Metastore, cursor: Cursor, *, with_path: bool) -> str:
+    """DuckDB's query, in parentheses, of all rows of a table.
+
+    A partition is a branch of its own with its values as constants, so that a filter on them
+    leaves the files of other partitions unread.
+
+    Args:
+        table: The table.
+        metastore: Knows its partitions.
+        cursor: Looks into Parquet files for their columns.
+        with_path: Whether "$path" is among the columns.
+
+    Raises:
+        QueryError: Its format is not one that can be read.
+    """
+    definition = table.definition
+    storage = definition["StorageDescriptor"]
+    keys = definition.get("PartitionKeys", [])
+    columns = {each["Name"]: _duckdb_type(each) for each in storage.get("Columns", [])}
+    scan = _Scan(definition, columns, metastore.lake, cursor, with_path)
+    branches = []
+    if keys:
+        for part in metastore.partitions(definition["DatabaseName"], definition["Name"]):
+            own = part.get("StorageDescriptor") or {}
+            constants = {
+                key["Name"]: _constant(value, _duckdb_type(key))
+                for key, value in zip(keys, part["Values"], strict=True)
+            }
+            paths = files_below(metastore.lake, own.get("Location", ""))
+            if paths:
+                serde = own if own.get("SerdeInfo", {}).get("SerializationLibrary") else storage
+                branches.append(scan.of(serde, paths, constants))
+    else:
+        paths = files_below(metastore.lake, storage["Location"])
+        if paths:
+            branches.append(scan.of(storage, paths, {}))
+    if not branches:
+        types = {**columns, **{each["Name"]: _duckdb_type(each) for each in keys}}
+        if with_path:
+            types["$path"] = "VARCHAR"
+        empty = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
+        return f"(select {empty} where false)"
+    return f"({' union all '.join(branches)})"
+
+
+def partition_columns(table: HiveTable, kind: str, name: TableName) -> dict[str, str]:
+    """Athena's types of the columns of `t$partitions`.
+
+    Raises:
+        QueryError: There is no such metadata table.
+    """
+    keys = table.definition.get("PartitionKeys", [])
+    if kind != "partitions" or not keys:
+        raise QueryError("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{name}' does not exist")
+    return {each["Name"]: athena_from_glue(each["Type"]) for each in keys}
+
+
+def partition_rows(table: HiveTable, metastore: Metastore) -> pa.Table:
+    """The rows of `t$partitions`: the values of each partition, as text."""
+    definition = table.definition
+    found = metastore.partitions(definition["DatabaseName"], definition["Name"])
+    return pa.table(
+        {
+            key["Name"]: pa.array([each["Values"][position] for each in found], pa.string())
+            for position, key in enumerate(definition["PartitionKeys"])
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """How a table's files are read; `columns` are without partition keys, with DuckDB's types."""
+
+    definition: dict[str, Any]
+    columns: dict[str, str]
+    lake: IcebergCatalog
+    cursor: Cursor
+    with_path: bool
+
+    def of(self, storage: dict[str, Any], paths: list[str], constants: dict[str, str]) -> str:
+        """A query of files; `constants` are the values of the partition keys."""
+        source, values = self._source(storage, paths)
+        selected = [f"{value} as {quoted(name)}" for name, value in {**values, **constants}.items()]
+        if self.with_path:
+            selected.append(f"filename as {quoted('$path')}")
+        return f"select {', '.join(selected)} from {source}"  # noqa: S608
+
+    def _source(self, storage: dict[str, Any], paths: list[str]) -> tuple[str, dict[str, str]]:
+        serde = storage.get("SerdeInfo", {})
+        library = serde.get("SerializationLibrary", "")
+        parameters = {**storage.get("Parameters", {}), **serde.get("Parameters", {})}
+        of_table = self.definition.get("Parameters", {})
+        header = "skip.header.line.count"
+        skipped = int(of_table.get(header, parameters.get(header, 0)))
+        listed = f"[{', '.join(map(literal, paths))}]"
+        if library == PARQUET:
+            return self._parquet(listed)
+        if library == OPEN_CSV:
+            return self._csv(paths, parameters, skipped)
+        if library in (SIMPLE_TEXT, ""):
+            return self._text(listed, parameters, skipped)
+        if library in _JSON:
+            types = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in self.columns.items())
+            source = (
+                f"read_json({listed}, format = 'newline_delimited', columns = {{{types}}}, "
+                "filename = true)"
+            )
+            return source, {name: quoted(name) for name in self.columns}
+        raise QueryError(
+            "HIVE_UNSUPPORTED_FORMAT",
+            f"the local Athena does not read tables of {library}; use Parquet, CSV or JSON",
+        )
+
+    def _parquet(self, listed: str) -> tuple[str, dict[str, str]]:
+        # Columns are found by name; those that no file has are NULL.
+        source = (
+            f"read_parquet({listed}, union_by_name = true, hive_partitioning = false, "
+            "filename = true)"
+        )
+        found = self.cursor.describe(f"select * from {source}")  # noqa: S608
+        there = {name.lower() for name, _ in found}
+        values = {
+            name: f"cast({quoted(name) if name.lower() in there else 'null'} as {kind})"
+            for name, kind in self.columns.items()
+        }
+        return source, values
+
+    def _csv(
+        self, paths: list[str], parameters: dict[str, str], skipped: int
+    ) -> tuple[str, dict[str, str]]:
+        files = self.lake.files()
+        sizes = files.get_file_info([each.removeprefix("s3://") for each in paths])
+        self.cursor.add_scanned(sum(each.size for each in sizes))
+        source = f"csv_{uuid.uuid4().hex}"
+        rows = csv_files.read(files, paths, list(self.columns), parameters, skipped)
+        self.cursor.register(source, rows)
+        return source, {name: _of_csv(name, kind) for name, kind in self.columns.items()}
+
+    def _text(
+        self, listed: str, parameters: dict[str, str], skipped: int
+    ) -> tuple[str, dict[str, str]]:
+        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
+        separator = parameters.get("field.delim", parameters.get("serialization.format", "\x01"))
+        null = parameters.get("serialization.null.format", "\\N")
+        source = (
+            f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
+            f"auto_detect = false, delim = {literal(separator)}, quote = '', escape = '', "
+            f"nullstr = {literal(null)}, null_padding = true, strict_mode = false, "
+            "hive_partitioning = false, filename = true)"
+        )
+        values = {
+            name: quoted(name) if kind == "VARCHAR" else f"try_cast({quoted(name)} as {kind})"
+            for name, kind in self.columns.items()
+        }
+        return source, values
+
+
+def _of_csv(name: str, kind: str) -> str:
+    """A text of a CSV file as its column's type: empty ones are NULL, dates are days."""
+    column = quoted(name)
+    if kind in ("VARCHAR", "TEXT"):
+        return f"coalesce({column}, '')"
+    if kind == "DATE":
+        return f"date '1970-01-01' + cast(nullif({column}, '') as integer)"
+    if kind == "TIMESTAMP":
+        return f"epoch_ms(cast(nullif({column}, '') as bigint))"
+    return f"cast(nullif({column}, '') as {kind})"
+
+
+def _duckdb_type(column: dict[str, Any]) -> str:
+    kind = duckdb_from_athena(athena_from_glue(column.get("Type", "string")))
+    return "VARCHAR" if kind.startswith("TEXT") and "[" not in kind else kind
+
+
+def _constant(value: str, kind: str) -> str:
+    if value == _DEFAULT_HIVE_PARTITION:
+        return f"cast(null as {kind})"
+    return f"cast({literal(value)} as {kind})"

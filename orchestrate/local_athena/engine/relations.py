@@ -1,0 +1,191 @@
+"""What a query reads: views inlined, and each table as DuckDB reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyiceberg.table import Table
+from sqlglot import exp
+
+from orchestrate.local_athena.engine import hive_files, metadata_tables, time_travel
+from orchestrate.local_athena.engine.duck import CATALOG, quoted
+from orchestrate.local_athena.metastore.catalog import HiveTable, Metastore
+from orchestrate.local_athena.metastore.glue_shapes import View
+from orchestrate.local_athena.model import Column, QueryError
+from orchestrate.local_athena.names import TableName, base_tables, of_node
+from orchestrate.local_athena.translate import parse, result_types, to_duckdb
+from orchestrate.local_athena.types import athena_from_glue, athena_type
+
+if TYPE_CHECKING:
+    from orchestrate.local_athena.engine.duck import Cursor
+
+_MAX_VIEW_DEPTH = 50
+_PATH = "$path"
+# DuckDB's name of the same; neither is among the columns of `*`.
+_DUCKDB_PATH = "filename"
+
+
+@dataclass
+class Query:
+    """A statement on its way from Trino's SQL to DuckDB's.
+
+    Attributes:
+        metastore: Where names are looked up.
+        cursor: That will run it.
+        database: Of names without one.
+        tables: What the names stand for, as found.
+    """
+
+    metastore: Metastore
+    cursor: Cursor
+    database: str
+    tables: dict[TableName, Table | HiveTable] = field(default_factory=dict)
+    _schema: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+
+    def bind(self, tree: exp.Expr) -> tuple[exp.Expr, tuple[Column, ...]]:
+        """A statement of Trino's as DuckDB's, and the columns that it gives.
+
+        Raises:
+            QueryError: It names what is not there, or cannot be translated.
+        """
+        resolved = self._resolve(tree.copy(), self.database, ())
+        columns: tuple[Column, ...] = ()
+        if isinstance(resolved, exp.Query | exp.Values):
+            columns = tuple(result_types(resolved, self._schema))
+        translated = to_duckdb(resolved, self._schema)
+        for node in base_tables(translated):
+            node.replace(self._relation(node))
+        for column in translated.find_all(exp.Column):
+            column.set("db", None)
+            column.set("catalog", None)
+        return translated, columns
+
+    def _resolve(self, tree: exp.Expr, database: str, views: tuple[TableName, ...]) -> exp.Expr:
+        """Name the database of every table, and put the text of every view in its place."""
+        # A root that is a table would have no place for its replacement.
+        for node in base_tables(tree):
+            name = of_node(node, database)
+            entry = self._entry(name)
+            if isinstance(entry, View):
+                node.replace(self._inlined(node, name, entry, views))
+                continue
+            node.set("catalog", None)
+            node.set("db", exp.to_identifier(name.database, quoted=True))
+            node.set("this", exp.to_identifier(name.name, quoted=True))
+        return tree
+
+    def _inlined(
+        self, node: exp.Table, name: TableName, view: View, views: tuple[TableName, ...]
+    ) -> exp.Expr:
+        if name in views:
+            raise QueryError("VIEW_IS_RECURSIVE", f"View '{name}' is recursive")
+        if len(views) > _MAX_VIEW_DEPTH:
+            raise QueryError("NOT_SUPPORTED", f"view '{name}' stands on too many other views")
+        if node.args.get("version"):
+            raise QueryError("NOT_SUPPORTED", f"View '{name}' does not support time travel")
+        inner = self._resolve(parse(view.sql), view.database, (*views, name))
+        if _has_star(inner):
+            self._refuse_stale(name, view, inner)
+        alias = node.args.get("alias") or exp.TableAlias(
+            this=exp.to_identifier(name.name, quoted=True)
+        )
+        columns = alias.args.get("columns") or [
+            exp.to_identifier(each.name, quoted=True) for each in view.columns
+        ]
+        alias = exp.TableAlias(this=alias.this.copy(), columns=[each.copy() for each in columns])
+        subquery = exp.Subquery(this=inner, alias=alias)
+        for key in ("joins", "laterals", "pivots", "sample"):
+            if node.args.get(key):
+                subquery.set(key, node.args[key])
+        return subquery
+
+    def _refuse_stale(self, name: TableName, view: View, inner: exp.Expr) -> None:
+        """Refuse a view of `*` whose tables have got other columns since it was made."""
+        found = result_types(inner, self._schema)
+        if len(found) != len(view.columns):
+            raise QueryError(
+                "VIEW_IS_STALE",
+                f"View 'awsdatacatalog.{name}' is stale or in invalid state: its query gives "
+                f"{len(found)} columns, the view has {len(view.columns)}; create it anew",
+            )
+
+    def _entry(self, name: TableName) -> Table | HiveTable | View:
+        if name in self.tables:
+            return self.tables[name]
+        base, separator, kind = name.name.partition("$")
+        entry = self.metastore.entry(name.database, base)
+        if entry is None:
+            if self.metastore.lake.namespace(name.database) is None:
+                raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{name.database}' does not exist")
+            raise QueryError("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{name}' does not exist")
+        if isinstance(entry, View):
+            if separator:
+                raise QueryError("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{name}' does not exist")
+            return entry
+        if not separator:
+            columns = columns_of(entry)
+        elif isinstance(entry, Table):
+            columns = metadata_tables.columns(entry, kind, name)
+        else:
+            columns = hive_files.partition_columns(entry, kind, name)
+        self.tables[name] = entry
+        self._schema.setdefault(name.database, {})[name.name] = columns
+        return entry
+
+    def _relation(self, node: exp.Table) -> exp.Expr:
+        name = of_node(node, self.database)
+        entry = self.tables[name]
+        kind = name.name.partition("$")[2]
+        alias = node.args.get("alias") or exp.TableAlias(
+            this=exp.to_identifier(name.name, quoted=True)
+        )
+        version = node.args.get("version")
+        is_iceberg = isinstance(entry, Table)
+        if kind:
+            registered = f"metadata_{len(self.tables)}_{name.name.replace('$', '_')}"
+            rows = (
+                metadata_tables.rows(entry, kind)
+                if isinstance(entry, Table)
+                else hive_files.partition_rows(entry, self.metastore)
+            )
+            self.cursor.register(registered, rows)
+            text = quoted(registered)
+        elif isinstance(entry, Table):
+            text = quoted(CATALOG, name.database, name.name)
+            if version is not None:
+                snapshot = time_travel.snapshot_id(entry, version, self.cursor)
+                text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
+            for column in node.root().find_all(exp.Column):
+                if column.name == _PATH and column.table in ("", alias.name):
+                    column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))
+        else:
+            with_path = any(each.name == _PATH for each in node.root().find_all(exp.Column))
+            text = hive_files.query(entry, self.metastore, self.cursor, with_path=with_path)
+        if version is not None and (kind or not is_iceberg):
+            raise QueryError("NOT_SUPPORTED", f"table {name} does not support time travel")
+        found = exp.Table(this=exp.Var(this=text), alias=alias)
+        for key in ("joins", "laterals", "pivots", "sample"):
+            if node.args.get(key):
+                found.set(key, node.args[key])
+        return found
+
+
+def columns_of(entry: Table | HiveTable) -> dict[str, str]:
+    """Athena's types of a table's columns, partition keys last."""
+    if isinstance(entry, Table):
+        return {
+            field.name.lower(): athena_type(field.field_type) for field in entry.schema().fields
+        }
+    definition = entry.definition
+    return {
+        each["Name"].lower(): athena_from_glue(each.get("Type", "string"))
+        for each in (
+            *definition.get("StorageDescriptor", {}).get("Columns", []),
+            *definition.get("PartitionKeys", []),
+        )
+    }
+
+
+def _has_star(query: exp.Expr) -> bool:
+    return isinstance(query, exp.Query) and query.is_star

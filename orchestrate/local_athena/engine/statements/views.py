@@ -1,0 +1,80 @@
+"""CREATE VIEW, DROP VIEW."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrate.local_athena.engine.statements.query import compiled
+from orchestrate.local_athena.metastore.catalog import HiveTable
+from orchestrate.local_athena.metastore.glue_shapes import View, view_input
+from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
+from orchestrate.local_athena.translate import parse
+
+if TYPE_CHECKING:
+    from orchestrate.local_athena.engine.reader import Reader
+    from orchestrate.local_athena.engine.statements.session import Session
+
+
+def create(session: Session, reader: Reader) -> QueryResult:
+    """Keep the text of a query under a name."""
+    reader.expect("CREATE")
+    replace = reader.accept("OR", "REPLACE")
+    reader.expect("VIEW")
+    name = session.name(reader.names())
+    renamed: list[str] = []
+    if (token := reader.peek()) is not None and token.text == "(":
+        reader.listed(lambda: renamed.append(reader.name()))
+    comment = reader.string() if reader.accept("COMMENT") else None
+    if reader.accept("SECURITY"):
+        reader.until("AS")
+    reader.expect("AS")
+    text = reader.rest()
+    session.check_may_write(name.database)
+    session.check_database(name.database)
+    there = session.metastore.entry(name.database, name.name)
+    if there is not None and not isinstance(there, View):
+        kind = "table" if isinstance(there, HiveTable) else "Iceberg table"
+        raise QueryError("TABLE_ALREADY_EXISTS", f"'awsdatacatalog.{name}' is a {kind}")
+    if there is not None and not replace:
+        raise QueryError("TABLE_ALREADY_EXISTS", f"View 'awsdatacatalog.{name}' already exists")
+    _, columns = compiled(session, parse(text))
+    if renamed and len(renamed) != len(columns):
+        raise QueryError(
+            "MISMATCHED_COLUMN_ALIASES",
+            f"the view names {len(renamed)} columns, its query gives {len(columns)}",
+        )
+    for position, column in enumerate(columns):
+        if not renamed and column.name == f"_col{position}":
+            raise QueryError(
+                "MISSING_COLUMN_NAME", f"Column name not specified at position {position + 1}"
+            )
+    names = renamed or [each.name.lower() for each in columns]
+    if len(set(names)) < len(names):
+        raise QueryError("DUPLICATE_COLUMN_NAME", "two columns of the view have one name")
+    view = View(
+        sql=text,
+        database=session.database,
+        columns=tuple(Column(n, each.type) for n, each in zip(names, columns, strict=True)),
+    )
+    definition = view_input(name.name, view, comment)
+    if there is None:
+        session.metastore.create_table(name.database, definition)
+    else:
+        session.metastore.update_table(name.database, definition)
+    return QueryResult(StatementKind.DDL, "CREATE_VIEW")
+
+
+def drop(session: Session, reader: Reader) -> QueryResult:
+    """Forget a view."""
+    reader.expect("DROP", "VIEW")
+    if_exists = reader.accept("IF", "EXISTS")
+    name = session.name(reader.names())
+    reader.end()
+    session.check_may_write(name.database)
+    there = session.metastore.entry(name.database, name.name)
+    if not isinstance(there, View):
+        if if_exists and there is None:
+            return QueryResult(StatementKind.DDL, "DROP_VIEW")
+        raise QueryError("TABLE_NOT_FOUND", f"View 'awsdatacatalog.{name}' does not exist")
+    session.metastore.delete_table(name.database, name.name)
+    return QueryResult(StatementKind.DDL, "DROP_VIEW")

@@ -1,0 +1,1 @@
+"""Databases, tables, views and partitions, as the Glue Data Catalog has them."""

@@ -1,0 +1,148 @@
+"""Queries from their start to their end: states, threads, stopping."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from orchestrate.local_athena.model import (
+    Cancellation,
+    Engine,
+    ErrorCategory,
+    Identity,
+    QueryError,
+    QueryRequest,
+    ScanLimitExceeded,
+)
+from orchestrate.local_athena.queries.history import Execution, History, State
+from orchestrate.local_athena.queries.results import Results
+
+# More wait in the state QUEUED. DuckDB gives each all its threads.
+CONCURRENT_QUERIES = 8
+
+_log = logging.getLogger(__name__)
+
+
+class Queries:
+    """Runs queries, a thread each, and keeps their history."""
+
+    def __init__(self, engine: Engine, history: History, results: Results) -> None:
+        """Take what runs a query, what remembers it and what writes its result."""
+        self._engine = engine
+        self._history = history
+        self._results = results
+        self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="query")
+        self._changed = threading.Condition()
+        self._live: dict[str, tuple[Execution, Cancellation]] = {}
+        self._closing = False
+
+    def start(self, execution: Execution, identity: Identity, bytes_limit: int | None) -> bool:
+        """Run `execution` as soon as a thread is free; False if its id is known already."""
+        cancellation = Cancellation()
+        with self._changed:
+            if not self._history.add(execution):
+                return False
+            self._live[execution.id] = (execution, cancellation)
+        request = QueryRequest(
+            id=execution.id,
+            sql=execution.sql,
+            database=execution.database,
+            output_location=execution.output_folder,
+            identity=identity,
+            parameters=execution.parameters,
+            bytes_limit=bytes_limit,
+        )
+        self._pool.submit(self._run, request, cancellation)
+        return True
+
+    def find(self, identifier: str) -> Execution | None:
+        """The query with that id, as it is now."""
+        with self._changed:
+            live = self._live.get(identifier)
+        return live[0] if live else self._history.find(identifier)
+
+    def wait(self, identifier: str, seconds: float) -> Execution | None:
+        """The query with that id once it has ended, or as it is after `seconds`."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: identifier not in self._live or self._closing, timeout=seconds
+            )
+        return self.find(identifier)
+
+    def stop(self, identifier: str) -> None:
+        """Stop a query that has not ended; one that waits ends at once."""
+        with self._changed:
+            live = self._live.get(identifier)
+            if live is not None and live[0].state is State.QUEUED:
+                self._end(replace(live[0], state=State.CANCELLED, reason="Query was cancelled"))
+        if live is not None:
+            live[1].ask()
+
+    def close(self) -> None:
+        """Stop all queries and wait for their ends."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            live = list(self._live)
+        for identifier in live:
+            self.stop(identifier)
+        self._pool.shutdown()
+
+    def _run(self, request: QueryRequest, cancellation: Cancellation) -> None:
+        with self._changed:
+            if request.id not in self._live:  # cancelled while it waited
+                return
+            execution = replace(self._live[request.id][0], state=State.RUNNING, started=time.time())
+            self._live[request.id] = (execution, cancellation)
+            self._history.save(execution)
+        try:
+            ended = self._execute(request, execution, cancellation)
+        except QueryError as error:
+            ended = _failed(execution, error, cancellation)
+        except Exception as error:
+            _log.exception("query %s", request.id)
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            internal = QueryError("GENERIC_INTERNAL_ERROR", text, ErrorCategory.SYSTEM)
+            ended = _failed(execution, internal, cancellation)
+        with self._changed:
+            self._end(ended)
+
+    def _execute(
+        self, request: QueryRequest, execution: Execution, cancellation: Cancellation
+    ) -> Execution:
+        result = self._engine.execute(request, cancellation)
+        written = self._results.write(request.identity, request.output_location, request.id, result)
+        return replace(
+            execution,
+            state=State.SUCCEEDED,
+            kind=result.kind.value,
+            sub_kind=result.sub_kind,
+            columns=written.columns,
+            update_count=result.update_count,
+            scanned_bytes=result.scanned(),
+            manifest_location=result.manifest_location,
+            location=written.location,
+            row_count=written.row_count,
+            output_bytes=written.size_bytes,
+        )
+
+    def _end(self, execution: Execution) -> None:
+        """Keep how a query ended. The caller holds the lock."""
+        self._history.save(replace(execution, completed=time.time()))
+        del self._live[execution.id]
+        self._changed.notify_all()
+
+
+def _failed(execution: Execution, error: QueryError, cancellation: Cancellation) -> Execution:
+    if cancellation.is_asked:
+        return replace(execution, state=State.CANCELLED, reason="Query was cancelled")
+    is_over = isinstance(error, ScanLimitExceeded)
+    return replace(
+        execution,
+        state=State.CANCELLED if is_over else State.FAILED,
+        reason=error.text if is_over else str(error),
+        error_category=error.category,
+    )
