@@ -219,6 +219,12 @@ class Cursor:
         found = self._connection.execute(f"describe {sql}").fetchall()
         return [(str(row[0]), str(row[1])) for row in found]
 
+    def plans_without_table(self, sql: str) -> bool:
+        """Whether DuckDB plans a part of a statement without reading a table."""
+        self._refuse_if_stopped()
+        plan = str(self._connection.execute(f"explain {sql}").fetchall())
+        return "EMPTY_RESULT" in plan or "DUMMY_SCAN" in plan
+
     def register(self, name: str, rows: pa.Table) -> None:
         """Let queries of this cursor read `rows` under `name`."""
         self._connection.register(name, rows)

@@ -17,6 +17,8 @@ from orchestrate.local_athena.names import of_node
 from orchestrate.local_athena.translate import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrate.local_athena.engine.reader import Reader
     from orchestrate.local_athena.engine.statements.session import Session
 
@@ -38,16 +40,31 @@ def run(session: Session, reader: Reader) -> QueryResult:
             "NOT_SUPPORTED", f"{kind} is for Iceberg tables, and {name} is a Hive table"
         )
     bound, _ = session.query.bind(tree)
-    if isinstance(bound, exp.Merge) and not _is_simple(bound):
+    sql = bound.sql(dialect="duckdb")
+    is_merge = isinstance(bound, exp.Merge)
+    # A target that is planned away, for a condition that never holds, ends DuckDB's whole process.
+    is_simple = not is_merge or _is_simple(bound)
+    reads_target = is_simple and not session.cursor.plans_without_table(sql)
+    if is_merge and not reads_target:
         count = _merge_by_stage(session, bound)
+    elif not reads_target and not _touches_rows(session, bound):
+        count = 0
     else:
         try:
-            (count,) = session.cursor.transaction([bound.sql(dialect="duckdb")])
+            (count,) = session.cursor.transaction([sql])
         except duckdb.NotImplementedException as error:
             if "same row was updated multiple times" in str(error):
                 raise _several_matches() from None
             raise
     return QueryResult(StatementKind.DML, kind, update_count=count)
+
+
+def _touches_rows(session: Session, change: exp.Expr) -> bool:
+    rows = exp.select("1").from_(change.this).limit(1)
+    if where := change.args.get("where"):
+        rows.set("where", where.copy())
+    found: int = session.cursor.run(rows.sql(dialect="duckdb")).num_rows
+    return found > 0
 
 
 def _is_simple(merge: exp.Merge) -> bool:
@@ -90,17 +107,24 @@ def _merge_by_stage(session: Session, merge: exp.Merge) -> int:
         f"(select 1 from {_STAGE} where {_FILE} is not null and {_CLAUSE} is not null "
         f"group by {_FILE}, {_ROW} having count(*) > 1)",
     ]
-    heads = len(statements)
     # First what leaves rows where they are; an INSERT reads the source alone.
     order = sorted(range(len(whens)), key=lambda each: not whens[each].args["matched"])
-    statements += [_clause(merge, whens[each], each, target_alias, source_alias) for each in order]
+
+    def clauses() -> Iterator[str]:
+        yield from statements
+        counts = session.cursor.run(f"select distinct {_CLAUSE} from {_STAGE}")  # noqa: S608
+        with_rows = set(counts.column(0).to_pylist())
+        for each in order:
+            if each in with_rows:
+                yield _clause(merge, whens[each], each, target_alias, source_alias)
+
     try:
-        results = session.cursor.transaction(statements)
+        results = session.cursor.transaction(clauses())
     except duckdb.Error as error:
         if _SEVERAL in str(error):
             raise _several_matches() from None
         raise
-    return sum(results[heads:])
+    return sum(results[len(statements) :])
 
 
 def _clause(

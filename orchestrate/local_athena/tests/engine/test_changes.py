@@ -119,3 +119,22 @@ def test_upkeep_changes_no_row(athena: Athena) -> None:
     assert target(athena) == before
     assert athena.rows('select count(*) from "target$files"') == [(1,)]
     athena.fails("optimize target rewrite data using bin_pack where s = 'a'", "NOT_SUPPORTED")
+
+
+@pytest.mark.parametrize("condition", ["t.id = src.id and false", "t.id > 5 and t.id < 3"])
+def test_a_merge_that_can_match_nothing_inserts(athena: Athena, condition: str) -> None:
+    result = athena.run(
+        f"merge into target as t using (select 9 as id, 'N' as s) as src on {condition} "
+        "when matched then update set s = src.s "
+        "when not matched then insert (id, s, n) values (src.id, src.s, 1)"
+    )
+    assert result.update_count == 1
+    assert target(athena)[-1] == (9, "N", 1)
+
+
+@pytest.mark.parametrize("change", ["update target set n = 1", "delete from target"])
+@pytest.mark.parametrize("condition", ["false", "id > 5 and id < 3", "s = 'a' and 1 = 0"])
+def test_a_change_of_no_row(athena: Athena, change: str, condition: str) -> None:
+    before = target(athena)
+    assert athena.run(f"{change} where {condition}").update_count == 0
+    assert target(athena) == before
