@@ -41,12 +41,12 @@ def run(session: Session, reader: Reader) -> QueryResult:
         )
     bound, _ = session.query.bind(tree)
     sql = bound.sql(dialect="duckdb")
-    is_merge = isinstance(bound, exp.Merge)
+    merge = bound if isinstance(bound, exp.Merge) else None
     # A target that is planned away, for a condition that never holds, ends DuckDB's whole process.
-    is_simple = not is_merge or _is_simple(bound)
+    is_simple = merge is None or _is_simple(merge)
     reads_target = is_simple and not session.cursor.plans_without_table(sql)
-    if is_merge and not reads_target:
-        count = _merge_by_stage(session, bound)
+    if merge is not None and not reads_target:
+        count = _merge_by_stage(session, merge)
     elif not reads_target and not _touches_rows(session, bound):
         count = 0
     else:
