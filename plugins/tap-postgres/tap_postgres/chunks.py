@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
     from tap_postgres.discovery import Table
 
-CHUNK_BYTES = 24 * 1024 * 1024
-"""What a chunk takes on the server's disk, its long values included: about what fills one file.
-
-The target gets its first rows when the first chunk is whole, and waits until then.
-"""
+CHUNK_BYTES = 48 * 1024 * 1024
+"""What a chunk takes on the server's disk, its long values included."""
 
 _FINDS_RANGES = 140_000
 """Version of PostgreSQL that reads a range of pages without reading all."""
