@@ -25,7 +25,13 @@ _PROGRESS = re.compile(
 )
 
 # What Meltano adds after a plugin has told in a line what is wrong.
-_ECHOES = ("Cannot start plugin", "Extractor failed", "Loader failed", "Block run completed")
+_ECHOES = (
+    "Cannot start plugin",
+    "Extractor failed",
+    "Loader failed",
+    "Block run completed",
+    "Task exception was never retrieved",  # of writing to a loader that has ended
+)
 
 
 @dataclass(frozen=True)

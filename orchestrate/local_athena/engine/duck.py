@@ -173,6 +173,9 @@ class Cursor:
                 yield from self._connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
             # So Arrow hands on what DuckDB says once the first rows are there.
             except (OSError, pa.ArrowException) as error:
+                if "Interrupted" in str(error) and not self._cancellation.is_asked:
+                    # The error of one thread interrupts the others, and either may be handed on.
+                    self._connection.execute(sql)
                 raise duckdb.Error(str(error)) from None
 
     def write(self, sql: str) -> int:

@@ -22,6 +22,7 @@
 select
     '{{ table }}' as table_name,
     _sdc_sequence,
+    {{ column }} as changed_at,
     {{ minutes_between(column, '_sdc_batched_at') }} as minutes_underway
 from {{ ref('stg_trackman_backend__' ~ table) }}
 where _sdc_batched_at > current_timestamp - interval '1' day

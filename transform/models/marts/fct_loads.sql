@@ -21,7 +21,11 @@ numbered as (
             rows between unbounded preceding and current row
         ) as first_run_id,
         lag(committed_at) over (partition by table_name order by committed_at)
-            as previous_committed_at
+            as previous_committed_at,
+        case
+            when position_from like '____-__-__ %+00'
+                then cast(replace(position_from, '+00', ' UTC') as timestamp with time zone)
+        end as began_at
     from commits
 
 ),
@@ -38,6 +42,8 @@ arrived as (
         and arrived._sdc_sequence between commits.sequence_from and commits.sequence_to
     -- The first run brings the past, and so does a back-fill; nobody promised that in time.
     where commits.run_id <> commits.first_run_id and commits.run_id not like '%-backfill'
+        -- A read begins at the last value it knows, and may bring its rows again.
+        and (commits.began_at is null or arrived.changed_at <> commits.began_at)
     group by commits.table_name, commits.committed_at
 
 ),

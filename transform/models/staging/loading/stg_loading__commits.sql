@@ -19,6 +19,7 @@ renamed as (
         -- positions
         sequence_from,
         sequence_to,
+        position_from,
         schema_changes,
         -- times
         source_time,
