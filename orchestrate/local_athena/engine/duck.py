@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,11 +39,19 @@ _PER_CURSOR = (
 )
 
 
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 class Duck:
     """The instance; opened at the first use, so that it may be made before the lake runs."""
 
     def __init__(
-        self, settings: LakeSettings, directory: Path, threads: int = 2, memory: str = "1GB"
+        self,
+        settings: LakeSettings,
+        directory: Path,
+        threads: int = 2,
+        memory: str | None = None,
     ) -> None:
         """Remember where the lake is.
 
@@ -50,12 +59,12 @@ class Duck:
             settings: The lake.
             directory: For what does not fit into memory.
             threads: How many a query may use.
-            memory: Limit of the instance, in DuckDB's words.
+            memory: Limit of the instance, in DuckDB's words; a quarter of the machine's if None.
         """
         self._settings = settings
         self._directory = directory
         self._threads = threads
-        self._memory = memory
+        self._memory = memory or f"{_machine_memory() // 4}B"
         self._lock = threading.Lock()
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._users = 0
