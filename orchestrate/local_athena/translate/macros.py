@@ -114,13 +114,15 @@ MACROS = {
     ),
     "trino_timestamp(x)": (
         "CAST(trino_matching(trim(x), "
-        "'[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( ([01]?[0-9]|2[0-3]):[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?)?', "
+        "'[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( ([01]?[0-9]|2[0-3]):[0-9]{1,2}"
+        "(:[0-9]{1,2}([.][0-9]{1,6})?)?)?', "
         "'timestamp') || CASE WHEN regexp_full_match(trim(x), '[^ ]+ [0-9]+:[0-9]+') "
         "THEN ':00' ELSE '' END AS TIMESTAMP)"
     ),
     "trino_zoned(x)": "CAST(x AS TIMESTAMPTZ)",
     "trino_time(x)": (
-        "CAST(trino_matching(trim(x), '([01]?[0-9]|2[0-3]):[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', "
+        "CAST(trino_matching(trim(x), "
+        "'([01]?[0-9]|2[0-3]):[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', "
         "'time') "
         "|| CASE WHEN regexp_full_match(trim(x), '[0-9]+:[0-9]+') THEN ':00' ELSE '' END AS TIME)"
     ),
