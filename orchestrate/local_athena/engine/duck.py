@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from orchestrate.local_athena.engine import scan_limit
 from orchestrate.local_athena.model import ScanLimitExceeded
-from orchestrate.local_athena.translate import SETTINGS, prelude
+from orchestrate.local_athena.translate import SETTINGS, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -117,8 +117,7 @@ class Duck:
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
-        for statement in prelude():
-            instance.execute(statement)
+        prepare(instance)
         instance.execute(
             f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
             f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "
