@@ -159,14 +159,14 @@ class Cursor:
         self._connection = connection
         self._cancellation = cancellation
         self._bytes_limit = bytes_limit
-        self._open = True
+        self._is_interruptible = True
         self._failure: Exception | None = None
         self._lock = threading.Lock()
         self.scanned_bytes = 0
         cancellation.on_ask(self._interrupt)
 
     def _interrupt(self) -> None:
-        if self._open:
+        if self._is_interruptible:
             self._connection.interrupt()
 
     def run(self, sql: str) -> pa.Table:
@@ -276,10 +276,13 @@ class Cursor:
 
     def transaction(self, statements: Iterable[str]) -> list[int]:
         """Run statements of which all take effect or none; returns each one's rows."""
+        self._is_interruptible = True
         self._connection.execute("begin")
         try:
             results = [self.write(statement) for statement in statements]
-            self._refuse_if_stopped()
+            # Interrupted, a commit may have been made, and would be told as if it were not.
+            self._is_interruptible = False
+            self._cancellation.take_effect()
             self._connection.execute("commit")
         except BaseException:
             self.roll_back()
@@ -295,7 +298,7 @@ class Cursor:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._open = False
+        self._is_interruptible = False
         self._connection.close()
 
     def _refuse_if_stopped(self) -> None:
