@@ -120,6 +120,10 @@ class IcebergCatalog:
             return False
         return True
 
+    def update_namespace(self, name: str, removed: set[str], properties: dict[str, str]) -> None:
+        """Take properties of a namespace away, and set others."""
+        self.catalog.update_namespace_properties(name, removed, properties)
+
     def drop_namespace(self, name: str) -> None:
         """Drop an empty namespace; none is no error."""
         try:
