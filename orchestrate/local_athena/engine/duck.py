@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from orchestrate.local_athena.model import ScanLimitExceeded
 from orchestrate.local_athena.translate import SETTINGS, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orchestrate.local_athena.model import Cancellation
     from orchestrate.local_stack.settings import LakeSettings
@@ -137,6 +138,22 @@ class Duck:
         return instance
 
 
+@dataclass(frozen=True)
+class _Stream:
+    """Rows that DuckDB asks for as it needs them, from their beginning each time it reads them."""
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+
+    # https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+
 class Cursor:
     """A query's connection: stops when asked, and counts the bytes it reads."""
 
@@ -150,12 +167,14 @@ class Cursor:
         self._connection = connection
         self._cancellation = cancellation
         self._bytes_limit = bytes_limit
-        self._open = True
+        self._is_interruptible = True
+        self._failure: Exception | None = None
+        self._lock = threading.Lock()
         self.scanned_bytes = 0
         cancellation.on_ask(self._interrupt)
 
     def _interrupt(self) -> None:
-        if self._open:
+        if self._is_interruptible:
             self._connection.interrupt()
 
     def run(self, sql: str) -> pa.Table:
@@ -181,7 +200,11 @@ class Cursor:
                 yield from self._connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
             # So Arrow hands on what DuckDB says once the first rows are there.
             except (OSError, pa.ArrowException) as error:
-                if "Interrupted" in str(error) and not self._cancellation.is_asked:
+                if (
+                    "Interrupted" in str(error)
+                    and not self._cancellation.is_asked
+                    and self._failure is None
+                ):
                     # The error of one thread interrupts the others, and either may be handed on.
                     self._connection.execute(sql)
                 raise duckdb.Error(str(error)) from None
@@ -209,6 +232,8 @@ class Cursor:
             except duckdb.Error:
                 if watch.is_exceeded:
                     raise ScanLimitExceeded() from None
+                if self._failure is not None:
+                    raise self._failure from None
                 raise
         profile = json.loads(self._connection.get_profiling_information() or "{}")
         # A count that the table's metadata answer has no profile, and reads nothing.
@@ -220,7 +245,8 @@ class Cursor:
         Raises:
             QueryError: They are more than the query may read.
         """
-        self.scanned_bytes += count
+        with self._lock:
+            self.scanned_bytes += count
         if self._bytes_limit is not None and self.scanned_bytes > self._bytes_limit:
             raise ScanLimitExceeded()
 
@@ -240,12 +266,31 @@ class Cursor:
         """Let queries of this cursor read `rows` under `name`."""
         self._connection.register(name, rows)
 
+    def register_stream(
+        self, name: str, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]
+    ) -> None:
+        """Let queries of this cursor read under `name` what `batches` gives whenever called."""
+        self._connection.register(name, _Stream(schema, lambda: self._kept(batches())))
+
+    def _kept(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """`batches`, and what they raise kept, of which DuckDB hands on the text alone."""
+        try:
+            for batch in batches:
+                self._refuse_if_stopped()
+                yield batch
+        except Exception as error:
+            self._failure = error
+            raise
+
     def transaction(self, statements: Iterable[str]) -> list[int]:
         """Run statements of which all take effect or none; returns each one's rows."""
+        self._is_interruptible = True
         self._connection.execute("begin")
         try:
             results = [self.write(statement) for statement in statements]
-            self._refuse_if_stopped()
+            # Interrupted, a commit may have been made, and would be told as if it were not.
+            self._is_interruptible = False
+            self._cancellation.take_effect()
             self._connection.execute("commit")
         except BaseException:
             self.roll_back()
@@ -261,7 +306,7 @@ class Cursor:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._open = False
+        self._is_interruptible = False
         self._connection.close()
 
     def _refuse_if_stopped(self) -> None:
