@@ -103,7 +103,6 @@ class Duck:
                 self._instance = None
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        lake = self._settings
         instance = duckdb.connect(
             config={
                 "threads": self._threads,
@@ -113,28 +112,11 @@ class Duck:
                 "allow_community_extensions": "false",
             }
         )
-        for name in _EXTENSIONS:
-            instance.execute(f"load {literal(str(_extension(name)))}")
+        attach(instance, self._settings)
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
         prepare(instance)
-        instance.execute(
-            f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
-            f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "
-            f"endpoint {literal(lake.s3_endpoint.removeprefix('http://'))}, "
-            "url_style 'path', use_ssl false)"
-        )
-        instance.execute(
-            f"create secret catalog (type iceberg, client_id {literal(lake.access_key_id)}, "
-            f"client_secret {literal(lake.secret_access_key)}, "
-            f"oauth2_server_uri {literal(lake.token_uri)}, oauth2_scope 'catalog')"
-        )
-        # Not by its s3:// address, which DuckDB would take for a remote file and attach read-only.
-        instance.execute(
-            f"attach {literal(lake.bucket)} as {CATALOG} "
-            f"(type iceberg, endpoint {literal(lake.catalog_uri)}, secret catalog)"
-        )
         return instance
 
 
@@ -312,6 +294,28 @@ class Cursor:
     def _refuse_if_stopped(self) -> None:
         if self._cancellation.is_asked:
             raise duckdb.InterruptException("stopped before it ran")
+
+
+def attach(instance: duckdb.DuckDBPyConnection, lake: LakeSettings) -> None:
+    """Let an instance read and write a lake's tables and files, as its owner."""
+    for name in _EXTENSIONS:
+        instance.execute(f"load {literal(str(_extension(name)))}")
+    instance.execute(
+        f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
+        f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "
+        f"endpoint {literal(lake.s3_endpoint.removeprefix('http://'))}, "
+        "url_style 'path', use_ssl false)"
+    )
+    instance.execute(
+        f"create secret catalog (type iceberg, client_id {literal(lake.access_key_id)}, "
+        f"client_secret {literal(lake.secret_access_key)}, "
+        f"oauth2_server_uri {literal(lake.token_uri)}, oauth2_scope 'catalog')"
+    )
+    # Not by its s3:// address, which DuckDB would take for a remote file and attach read-only.
+    instance.execute(
+        f"attach {literal(lake.bucket)} as {CATALOG} "
+        f"(type iceberg, endpoint {literal(lake.catalog_uri)}, secret catalog)"
+    )
 
 
 def literal(text: str) -> str:
