@@ -237,10 +237,10 @@ class RelationBinder(Binder):
         if table is not None and not any(r.alias == table for r in scope.relations):
             row = scope.column(table, None, place_of(node))
             if row is not None and row.type.name == "row":
-                for at, (field, type_) in enumerate(
+                for at, (part, type_) in enumerate(
                     zip(row.type.fields, row.type.items, strict=True)
                 ):
-                    yield field, Term(row_part(row, at), type_)
+                    yield part, Term(row_part(row, at), type_)
                 return
             raise QueryError(
                 "TABLE_NOT_FOUND", f"{place_of(node)}Unable to resolve reference {table}"

@@ -109,6 +109,8 @@ def test_pyathena_dialect_of_sqlalchemy(connection: Any, place: str) -> None:
         assert asked.execute(count.where(table.c.id > 1)).scalar() == 0
         schemas = asked.exec_driver_sql("select schema_name from information_schema.schemata")
         assert (DATABASE,) in [tuple(row) for row in schemas]
+    cursor.execute("drop view inspected_view")
+    cursor.execute("drop table inspected")
 
 
 def test_pyathena_reads_a_result_of_several_pages(connection: Any) -> None:
