@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrate.local_athena.api.errors import access_denied, invalid_request
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.model import Identity
 from orchestrate.local_athena.queries.entries import Entries
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 PRIMARY = "primary"
 _ENGINE_VERSION = {
@@ -121,6 +118,14 @@ class WorkGroups:
             for _, entry in self._entries.all("group")
         ]
         return page(groups, "WorkGroups", parameters)
+
+    def list_engine_versions(self, _: Identity, parameters: Parameters) -> Answer:
+        """The one version."""
+        return page([_ENGINE_VERSION], "EngineVersions", parameters)
+
+    def list_tags_for_resource(self, _: Identity, __: Parameters) -> Answer:
+        """None: nothing here bears tags."""
+        return {"Tags": []}
 
     def create_work_group(self, identity: Identity, parameters: Parameters) -> Answer:
         """Create a work group."""

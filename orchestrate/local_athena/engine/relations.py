@@ -174,6 +174,10 @@ class Query:
                 text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
             for column in node.root().find_all(exp.Column):
                 if column.name == _PATH and column.table in ("", node.alias_or_name):
+                    if _DUCKDB_PATH in columns_of(entry):
+                        raise QueryError(
+                            "NOT_SUPPORTED", f'"$path" of {name}, which has a column {_DUCKDB_PATH}'
+                        )
                     column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))
         else:
             with_path = any(each.name == _PATH for each in node.root().find_all(exp.Column))
