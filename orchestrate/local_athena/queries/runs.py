@@ -62,6 +62,12 @@ class Queries:
         self._pool.submit(self._run, request, cancellation)
         return True
 
+    @property
+    def count(self) -> int:
+        """How many have not ended."""
+        with self._changed:
+            return len(self._live)
+
     def find(self, identifier: str) -> Execution | None:
         """The query with that id, as it is now."""
         with self._changed:
