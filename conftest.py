@@ -72,11 +72,15 @@ def _programs_can_be_interrupted() -> None:
 
 @pytest.fixture(scope="session")
 def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSettings]:
-    """A stack for the session; the roles of its databases are superusers, as tests need."""
+    """A stack for the session; the roles of its databases are superusers, as tests need.
+
+    No test cuts the power, so nothing waits for the disk: what a killed server wrote is kept.
+    """
     directory = tmp_path_factory.mktemp("stack")
     settings = StackSettings.from_environment(stack_environment(directory))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(postgres, "_ROLE_ATTRIBUTES", "LOGIN SUPERUSER")
+        patch.setattr(postgres, "_CONFIGURATION", f"{postgres._CONFIGURATION}fsync = off\n")
         try:
             stack.up(settings, print, stop_with=os.getpid())
             yield settings

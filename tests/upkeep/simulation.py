@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import statistics
 import threading
 import time
@@ -11,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from orchestrate.local_athena.engine.duck import attach
 from orchestrate.local_athena.model import Cancellation
 from orchestrate.local_athena.upkeep.optimize import optimize
 from orchestrate.local_athena.upkeep.vacuum import vacuum
@@ -183,28 +182,9 @@ class Simulation:
     @cached_property
     def _duck(self) -> duckdb.DuckDBPyConnection:
         """DuckDB on the lake; it keeps nothing of what it reads."""
-        found = self.found
         connection = duckdb.connect()
-        for name in ("httpfs", "avro", "iceberg"):
-            root = Path(str(importlib.resources.files(f"duckdb_extension_{name}")))
-            (file,) = root.glob("extensions/*/*.duckdb_extension")
-            connection.execute(f"load '{file}'")
         connection.execute("set enable_external_file_cache = false")
-        connection.execute(
-            f"create secret (type s3, key_id '{found.access_key_id}', "
-            f"secret '{found.secret_access_key}', region '{found.region}', "
-            f"endpoint '{found.s3_endpoint.removeprefix('http://')}', "
-            "url_style 'path', use_ssl false)"
-        )
-        connection.execute(
-            f"create secret catalog (type iceberg, client_id '{found.access_key_id}', "
-            f"client_secret '{found.secret_access_key}', "
-            f"oauth2_server_uri '{found.catalog_uri}/v1/oauth/tokens')"
-        )
-        connection.execute(
-            f"attach '{found.bucket}' as lake "
-            f"(type iceberg, endpoint '{found.catalog_uri}', secret catalog)"
-        )
+        attach(connection, self.found)
         return connection
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +37,24 @@ def executable() -> Path:
         if candidate.exists():
             return candidate
     raise FileNotFoundError("no dbt found: run `make install`")
+
+
+@cache
+def _forks() -> Path:
+    """The socket of a `dbt_forks` that runs as long as this process."""
+    path = Path(tempfile.mkdtemp(prefix="dbt-"), "forks")
+    server = subprocess.Popen(
+        [executable().with_name("python"), Path(__file__).with_name("dbt_forks.py"), path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    _servers.append(server)
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"ready\n"
+    return path
+
+
+_servers: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -69,16 +90,17 @@ class Dbt:
             "DATAENGINEERING_DB_USER": address.username or "",
             "DATAENGINEERING_DB_PASSWORD": address.password or "",
         }
-        return subprocess.run(
-            [executable(), *arguments, *self.options],
-            env=environment | dict(self.variables) | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        asked = {
+            "arguments": [*arguments, *self.options],
+            "environment": environment | dict(self.variables) | variables,
+        }
+        with socket.socket(socket.AF_UNIX) as forks:
+            forks.settimeout(timeout)
+            forks.connect(str(_forks()))
+            forks.sendall(json.dumps(asked).encode() + b"\n")
+            with forks.makefile("rb") as answer:
+                output, _, status = answer.read().decode().rpartition("\0")
+        return subprocess.CompletedProcess(asked["arguments"], int(status), output)
 
     def succeed(self, *arguments: str, timeout: float = 300, **variables: str) -> str:
         """Run a command that must succeed, and return its output."""

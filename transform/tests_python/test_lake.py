@@ -33,12 +33,12 @@ def marts(destinations: Destinations) -> list[str]:
     return sorted(set.intersection(*names) - NOT_SHARED)
 
 
-def run(destinations: Destinations, *arguments: str) -> None:
-    """Run the models of both targets."""
+def run_both(destinations: Destinations, **commands: str) -> None:
+    """Run a command of dbt's on each target, at the same time."""
     with ThreadPoolExecutor(2) as pool:
         for done in [
-            pool.submit(destinations.dbt(target).succeed, "run", *arguments)
-            for target in ("db", "lake")
+            pool.submit(destinations.dbt(target).succeed, *command.split())
+            for target, command in commands.items()
         ]:
             done.result()
 
@@ -53,24 +53,29 @@ def assert_same(destinations: Destinations) -> None:
         assert differing[:2] == [], (mart, columns)
 
 
-def test_marts_hold_the_same_rows_after_a_first_run_a_trickle_and_a_full_refresh(
-    destinations: Destinations,
+@pytest.fixture(scope="module")
+def built(destinations: Destinations) -> Destinations:
+    """Both targets are built from nothing, and hold the same; each test leaves them so."""
+    run_both(destinations, db="run", lake="build --threads 8")
+    return destinations
+
+
+def test_marts_hold_the_same_rows_after_a_first_build_a_trickle_and_a_full_refresh(
+    built: Destinations,
 ) -> None:
-    run(destinations)
-    assert_same(destinations)
-    changes = destinations.trickle()
+    assert_same(built)
+    changes = built.trickle()
     assert {kind for kind, _ in changes} == {"inserted", "updated", "soft_deleted", "hard_deleted"}
-    destinations.move()
-    run(destinations)
-    assert_same(destinations)
-    run(destinations, "--full-refresh")
-    assert_same(destinations)
+    built.move()
+    run_both(built, db="run", lake="run")
+    assert_same(built)
+    run_both(built, db="run --full-refresh", lake="run --full-refresh")
+    assert_same(built)
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "build --threads 8",
         "build --threads 1 --select +dim_bays bays_history",
         "test --select dim_players",
         "test --select test_type:unit --threads 4",
@@ -79,16 +84,13 @@ def test_marts_hold_the_same_rows_after_a_first_run_a_trickle_and_a_full_refresh
         "docs generate",
     ],
 )
-def test_commands_succeed(destinations: Destinations, command: str) -> None:
-    destinations.dbt("lake").succeed(*command.split())
+def test_commands_succeed(built: Destinations, command: str) -> None:
+    built.dbt("lake").succeed(*command.split())
 
 
-def test_a_run_whose_endpoint_dies_is_completed_by_the_next(destinations: Destinations) -> None:
-    run(destinations)
-    before = {
-        name: len(destinations.rows("lake", "marts", name)[1]) for name in marts(destinations)
-    }
-    dbt = destinations.dbt("lake")
+def test_a_run_whose_endpoint_dies_is_completed_by_the_next(built: Destinations) -> None:
+    before = {name: len(built.rows("lake", "marts", name)[1]) for name in marts(built)}
+    dbt = built.dbt("lake")
     log = dbt.target / "logs" / "dbt.log"
     made = log.read_text().count("OK created sql table model")
     with ThreadPoolExecutor(1) as pool:
@@ -97,16 +99,16 @@ def test_a_run_whose_endpoint_dies_is_completed_by_the_next(destinations: Destin
             log.read_text().count("OK created sql table model") < made + 4 and not building.done()
         ):
             time.sleep(0.05)
-        process = destinations.stack.directory / "local-athena" / "process.json"
+        process = built.stack.directory / "local-athena" / "process.json"
         os.kill(json.loads(process.read_text())["pid"], signal.SIGKILL)
         failed = building.result()
     assert failed.returncode != 0
-    stack.up(destinations.stack, print, stop_with=os.getpid())
+    stack.up(built.stack, print, stop_with=os.getpid())
     for name, count in before.items():
         # Between the two renames of a replacement, and only there, the name is free.
         try:
-            assert len(destinations.rows("lake", "marts", name)[1]) == count
+            assert len(built.rows("lake", "marts", name)[1]) == count
         except NoSuchTableError:
             continue
     dbt.succeed("run")
-    assert_same(destinations)
+    assert_same(built)

@@ -8,11 +8,9 @@ from typing import Any
 from orchestrate.local_athena.api.athena_groups import page
 from orchestrate.local_athena.api.errors import ApiError, invalid_request
 from orchestrate.local_athena.api.glue import Catalog
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.api.sts import ACCOUNT
 from orchestrate.local_athena.model import Identity
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 CATALOG = "AwsDataCatalog"
 _NOT_FOUND = "MetadataException"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrate.local_athena.api import tokens
 from orchestrate.local_athena.api.errors import access_denied, invalid_request
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.model import Identity
 from orchestrate.local_athena.queries.entries import Entries
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 PRIMARY = "primary"
 _ENGINE_VERSION = {

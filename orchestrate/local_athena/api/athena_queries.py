@@ -11,21 +11,18 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from sqlglot import exp
 
 from orchestrate.local_athena.api import tokens
 from orchestrate.local_athena.api.athena_groups import WorkGroups, position
 from orchestrate.local_athena.api.errors import ApiError, invalid_request
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.model import Column, Identity
 from orchestrate.local_athena.queries.history import Execution, History, State
 from orchestrate.local_athena.queries.results import Results, Row
 from orchestrate.local_athena.queries.runs import Queries
 from orchestrate.local_athena.queries.values import parse_type
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 # How long GetQueryExecution waits for the end of a query: a client that polls sleeps none.
 LONG_POLL_SECONDS = 20.0

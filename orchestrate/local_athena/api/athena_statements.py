@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from orchestrate.local_athena.api.athena_groups import PRIMARY, WorkGroups, page
 from orchestrate.local_athena.api.errors import ApiError, invalid_request
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.model import Identity
 from orchestrate.local_athena.queries.entries import Entries
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 
 class Texts(Protocol):

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/glue/latest/webapi/API_Operations.html
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from orchestrate.local_athena.api import tokens
 from orchestrate.local_athena.api.errors import ApiError, access_denied
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.metastore.catalog import (
     AlreadyExists,
     EntityNotFound,
@@ -19,9 +20,6 @@ from orchestrate.local_athena.metastore.catalog import (
     Metastore,
 )
 from orchestrate.local_athena.model import Identity
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 _PAGE = 100
 _MAX_PAGE = 1000

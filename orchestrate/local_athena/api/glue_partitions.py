@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from orchestrate.local_athena.api.errors import ApiError
 from orchestrate.local_athena.api.glue import (
     each,
@@ -13,11 +10,9 @@ from orchestrate.local_athena.api.glue import (
     page,
     refuse_unless_writable,
 )
+from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.metastore.catalog import Metastore
 from orchestrate.local_athena.model import Identity
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 _PAGE = 1000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import os
 import shutil
 import threading
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from orchestrate.local_athena.engine import scan_limit
 from orchestrate.local_athena.model import ScanLimitExceeded
-from orchestrate.local_athena.translate import SETTINGS, prelude
+from orchestrate.local_athena.translate import SETTINGS, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,11 +41,19 @@ _PER_CURSOR = (
 )
 
 
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 class Duck:
     """The instance; opened at the first use, so that it may be made before the lake runs."""
 
     def __init__(
-        self, settings: LakeSettings, directory: Path, threads: int = 2, memory: str = "1GB"
+        self,
+        settings: LakeSettings,
+        directory: Path,
+        threads: int = 2,
+        memory: str | None = None,
     ) -> None:
         """Remember where the lake is.
 
@@ -52,12 +61,12 @@ class Duck:
             settings: The lake.
             directory: For what does not fit into memory.
             threads: How many a query may use.
-            memory: Limit of the instance, in DuckDB's words.
+            memory: Limit of the instance, in DuckDB's words; a quarter of the machine's if None.
         """
         self._settings = settings
         self._directory = directory
         self._threads = threads
-        self._memory = memory
+        self._memory = memory or f"{_machine_memory() // 4}B"
         self._lock = threading.Lock()
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._users = 0
@@ -95,7 +104,6 @@ class Duck:
                 self._instance = None
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        lake = self._settings
         spill = self._directory / "spill"
         shutil.rmtree(spill, ignore_errors=True)  # what a killed endpoint left
         instance = duckdb.connect(
@@ -107,29 +115,11 @@ class Duck:
                 "allow_community_extensions": "false",
             }
         )
-        for name in _EXTENSIONS:
-            instance.execute(f"load {literal(str(_extension(name)))}")
+        attach(instance, self._settings)
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
-        for statement in prelude():
-            instance.execute(statement)
-        instance.execute(
-            f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
-            f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "
-            f"endpoint {literal(lake.s3_endpoint.removeprefix('http://'))}, "
-            "url_style 'path', use_ssl false)"
-        )
-        instance.execute(
-            f"create secret catalog (type iceberg, client_id {literal(lake.access_key_id)}, "
-            f"client_secret {literal(lake.secret_access_key)}, "
-            f"oauth2_server_uri {literal(lake.token_uri)}, oauth2_scope 'catalog')"
-        )
-        # Not by its s3:// address, which DuckDB would take for a remote file and attach read-only.
-        instance.execute(
-            f"attach {literal(lake.bucket)} as {CATALOG} "
-            f"(type iceberg, endpoint {literal(lake.catalog_uri)}, secret catalog)"
-        )
+        prepare(instance)
         return instance
 
 
@@ -307,6 +297,28 @@ class Cursor:
     def _refuse_if_stopped(self) -> None:
         if self._cancellation.is_asked:
             raise duckdb.InterruptException("stopped before it ran")
+
+
+def attach(instance: duckdb.DuckDBPyConnection, lake: LakeSettings) -> None:
+    """Let an instance read and write a lake's tables and files, as its owner."""
+    for name in _EXTENSIONS:
+        instance.execute(f"load {literal(str(_extension(name)))}")
+    instance.execute(
+        f"create secret s3 (type s3, key_id {literal(lake.access_key_id)}, "
+        f"secret {literal(lake.secret_access_key)}, region {literal(lake.region)}, "
+        f"endpoint {literal(lake.s3_endpoint.removeprefix('http://'))}, "
+        "url_style 'path', use_ssl false)"
+    )
+    instance.execute(
+        f"create secret catalog (type iceberg, client_id {literal(lake.access_key_id)}, "
+        f"client_secret {literal(lake.secret_access_key)}, "
+        f"oauth2_server_uri {literal(lake.token_uri)}, oauth2_scope 'catalog')"
+    )
+    # Not by its s3:// address, which DuckDB would take for a remote file and attach read-only.
+    instance.execute(
+        f"attach {literal(lake.bucket)} as {CATALOG} "
+        f"(type iceberg, endpoint {literal(lake.catalog_uri)}, secret catalog)"
+    )
 
 
 def literal(text: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,6 +16,7 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortField, SortOrder
 from pyiceberg.transforms import DayTransform, IdentityTransform
 from pyiceberg.types import DateType, ListType, LongType, NestedField, StringType
 
+from orchestrate.local_athena.engine.duck import attach
 from orchestrate.local_stack.settings import StackSettings
 from tests.servers import Lake
 
@@ -98,26 +97,7 @@ def place(lake: Lake, session_stack: StackSettings) -> Place:
 @pytest.fixture(scope="session")
 def duck(session_stack: StackSettings) -> Iterator[Duck]:
     """DuckDB on the lake, which writes deletes beside the files; the lake is `lake`."""
-    found = session_stack.lake
     connection = duckdb.connect()
-    for name in ("httpfs", "avro", "iceberg"):
-        root = Path(str(importlib.resources.files(f"duckdb_extension_{name}")))
-        (file,) = root.glob("extensions/*/*.duckdb_extension")
-        connection.execute(f"load '{file}'")
-    connection.execute(
-        f"create secret (type s3, key_id '{found.access_key_id}', "
-        f"secret '{found.secret_access_key}', region '{found.region}', "
-        f"endpoint '{found.s3_endpoint.removeprefix('http://')}', "
-        "url_style 'path', use_ssl false)"
-    )
-    connection.execute(
-        f"create secret catalog (type iceberg, client_id '{found.access_key_id}', "
-        f"client_secret '{found.secret_access_key}', "
-        f"oauth2_server_uri '{found.catalog_uri}/v1/oauth/tokens')"
-    )
-    connection.execute(
-        f"attach '{found.bucket}' as lake "
-        f"(type iceberg, endpoint '{found.catalog_uri}', secret catalog)"
-    )
+    attach(connection, session_stack.lake)
     yield lambda sql: connection.execute(sql).fetchall()
     connection.close()
