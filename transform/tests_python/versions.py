@@ -9,8 +9,9 @@ its own, for each length of the log anew, and prints the table of docs/lake.md.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError
 
+from orchestrate.local_stack import stack
+from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import StackSettings
 from transform.tests_python.project import Dbt
 
@@ -184,20 +187,33 @@ class ChangeLog:
                 yield found
 
 
-def main() -> None:
-    """Print bytes read, by length of the log and number of changes."""
+def main(arguments: Sequence[str]) -> int:
+    """Print bytes read, by length of the log and number of changes; 1 without a running stack."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--versions", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--changes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--a-month", type=int, default=210_000)
-    options = parser.parse_args()
-    stack = StackSettings.from_environment()
+    options = parser.parse_args(arguments)
+    try:
+        settings = StackSettings.from_environment()
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    needed = (settings.lake.part, settings.athena.part)
+    missing = [
+        f"{each.part} is {each.state}"
+        for each in stack.status(settings)
+        if each.part in needed and each.state != "running"
+    ]
+    if missing:
+        print(f"{', '.join(missing)}: start the stack with `make up`", file=sys.stderr)
+        return 1
     print("| versions in the log | MB of it | new versions | MB read by the build |")
     print("|---|---|---|---|")
     for versions in options.versions:
         with tempfile.TemporaryDirectory() as folder:
             months = -(-versions // options.a_month)
-            log = ChangeLog(stack, f"versions_{versions}", Path(folder), months, options.a_month)
+            log = ChangeLog(settings, f"versions_{versions}", Path(folder), months, options.a_month)
             log.create()
             log.append(versions, first_key=0)
             read = log.build("--full-refresh")
@@ -209,7 +225,8 @@ def main() -> None:
                 log.append(changes, first_key=versions - changes // 2)
                 read = log.build()
                 print(f"| | | {changes:,} | {read / 1e6:.2f} |", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))
