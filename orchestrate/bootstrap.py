@@ -11,6 +11,7 @@ Each environment carries a stamp, the digest of the files it was built from; a s
 the same files returns at once.
 """
 
+import compileall
 import hashlib
 import os
 import shutil
@@ -132,6 +133,17 @@ def install_plugins(venv: Path) -> None:
     stamp.write_text(wanted)
 
 
+def compile_packages() -> None:
+    """Compile our own packages, which uv leaves alone because they stay where they are.
+
+    A start would do it, but may not write the outcome where PYTHONDONTWRITEBYTECODE is set or the
+    folder is read-only, as in many containers: then each start of a plugin compiles them anew.
+    What is compiled already is left as it is.
+    """
+    for package in (ROOT / "plugins").glob("*/*_*/__init__.py"):
+        compileall.compile_dir(str(package.parent), quiet=1)
+
+
 def write_dotenv() -> None:
     """Give the local stack its settings: a copy of `.env.example`, for the owner's eyes only."""
     target = ROOT / ".env"
@@ -149,6 +161,7 @@ def main(arguments: List[str]) -> int:
             build_environment(venv, LOCKS / "project.txt", [])
             write_dotenv()
             install_plugins(venv)
+            compile_packages()
         elif arguments == ["dev"]:
             packages = [f"plugins/{file.parent.name}" for file in package_files()]
             editable = [word for package in packages for word in ("-e", package)]

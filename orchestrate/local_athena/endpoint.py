@@ -80,7 +80,7 @@ def _s3_clients(lake: LakeSettings) -> Callable[[Identity], Any]:
         return boto3.session.Session().client(
             "s3",
             **lake.client_arguments(keys[identity.access_key_id]),
-            config=Config(max_pool_connections=32, proxies={}),
+            config=Config(max_pool_connections=32, proxies={}, connect_timeout=10, read_timeout=30),
         )
 
     return client

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -43,6 +44,10 @@ class QueryError(Exception):
         self.name = name
         self.text = text
         self.category = category
+
+
+CANCELLED = "QUERY_CANCELLED"
+"""Name of the error of a query that was stopped."""
 
 
 class ScanLimitExceeded(QueryError):  # noqa: N818 (what Athena says)
@@ -130,11 +135,16 @@ class QueryResult:
 
 @dataclass
 class Cancellation:
-    """Whether a running query shall stop. The engine leaves what interrupts it."""
+    """Whether a running query shall stop. The engine leaves what interrupts it.
+
+    A query that waits for a server cannot be interrupted, but be left to itself as long as nobody
+    sees anything of it: the engine says when that ends.
+    """
 
     _event: threading.Event = field(default_factory=threading.Event)
     _callbacks: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _has_effect: bool = False
 
     @property
     def is_asked(self) -> bool:
@@ -149,6 +159,32 @@ class Cancellation:
         for callback in callbacks:
             callback()
 
+    def refuse_if_asked(self) -> None:
+        """Stop here if asked to.
+
+        Raises:
+            QueryError: CANCELLED.
+        """
+        if self.is_asked:
+            raise QueryError(CANCELLED, "Query cancelled")
+
+    def take_effect(self) -> None:
+        """Go on to what others will see; its end must be waited for from here on.
+
+        Raises:
+            QueryError: The query was asked to stop before.
+        """
+        with self._lock:
+            if self._event.is_set() and not self._has_effect:
+                raise QueryError(CANCELLED, "Query cancelled")
+            self._has_effect = True
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether the query was asked to stop, and neither has an effect nor will have one."""
+        with self._lock:
+            return self._event.is_set() and not self._has_effect
+
     def on_ask(self, callback: Callable[[], None]) -> None:
         """Call `callback` (a connection's `interrupt`) when asked to; at once if asked already."""
         with self._lock:
@@ -156,6 +192,21 @@ class Cancellation:
                 self._callbacks.append(callback)
                 return
         callback()
+
+
+CURRENT: ContextVar[Cancellation | None] = ContextVar("CURRENT", default=None)
+"""Of the query that runs in this thread, for those that change things on its behalf."""
+
+
+def take_effect() -> None:
+    """See `Cancellation.take_effect`; nothing for whom runs no query, as Glue's API.
+
+    Raises:
+        QueryError: The query was asked to stop before.
+    """
+    cancellation = CURRENT.get()
+    if cancellation is not None:
+        cancellation.take_effect()
 
 
 class Engine(Protocol):

@@ -87,7 +87,7 @@ def up(settings: StackSettings, report: Report, stop_with: int | None = None) ->
         for part, process in wanting:
             _refuse_taken_ports(part, process)
         if stop_with is not None:
-            watcher.start(settings.directory, stop_with)
+            watcher.start(settings, stop_with)
         for last in (False, True):
             _for_each(
                 [

@@ -16,14 +16,14 @@ import psutil
 from orchestrate.local_stack import processes
 from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.processes import ProcessRecord
-from orchestrate.local_stack.settings import PROJECT_ROOT
+from orchestrate.local_stack.settings import PROJECT_ROOT, StackSettings
 
 _POLL_SECONDS = 0.1
 _STOP_TIMEOUT_SECONDS = 5.0
 
 
-def start(directory: Path, pid: int) -> None:
-    """Watch process `pid` for the stack in `directory`, instead of the process watched so far.
+def start(settings: StackSettings, pid: int) -> None:
+    """Watch process `pid` for the stack of `settings`, instead of the process watched so far.
 
     Raises:
         StackError: there is no process `pid`.
@@ -32,6 +32,7 @@ def start(directory: Path, pid: int) -> None:
         watched_since = processes.start_time(pid)
     except psutil.NoSuchProcess:
         raise StackError(f"--stop-with {pid}: there is no such process") from None
+    directory = settings.directory
     stop(directory)
     child = processes.spawn(
         [
@@ -39,7 +40,8 @@ def start(directory: Path, pid: int) -> None:
             *(f"--pid={pid}", f"--since={watched_since!r}", f"--directory={directory}"),
         ],
         directory=PROJECT_ROOT,
-        environment=dict(os.environ),
+        # Whoever starts a stack need not have its settings among its own variables.
+        environment={**os.environ, **settings.variables},
         log=directory / "watcher.log",
     )
     ProcessRecord(

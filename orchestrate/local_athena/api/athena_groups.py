@@ -119,6 +119,14 @@ class WorkGroups:
         ]
         return page(groups, "WorkGroups", parameters)
 
+    def list_engine_versions(self, _: Identity, parameters: Parameters) -> Answer:
+        """The one version."""
+        return page([_ENGINE_VERSION], "EngineVersions", parameters)
+
+    def list_tags_for_resource(self, _: Identity, __: Parameters) -> Answer:
+        """None: nothing here bears tags."""
+        return {"Tags": []}
+
     def create_work_group(self, identity: Identity, parameters: Parameters) -> Answer:
         """Create a work group."""
         _refuse_reader(identity)

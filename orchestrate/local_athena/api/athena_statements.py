@@ -59,6 +59,18 @@ class PreparedStatements:
         said = self._entries.get("prepared", group, name) or {"StatementName": name}
         return {"PreparedStatement": said | {"QueryStatement": text, "WorkGroupName": group}}
 
+    def batch_get_prepared_statement(self, identity: Identity, parameters: Parameters) -> Answer:
+        """Several statements."""
+        found, missing = [], []
+        for name in parameters["PreparedStatementNames"]:
+            asked = {"StatementName": name, "WorkGroup": parameters["WorkGroup"]}
+            try:
+                found.append(self.get_prepared_statement(identity, asked)["PreparedStatement"])
+            except ApiError as error:
+                told = {"ErrorCode": error.code, "ErrorMessage": error.message}
+                missing.append({"StatementName": name} | told)
+        return {"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing}
+
     def delete_prepared_statement(self, _: Identity, parameters: Parameters) -> Answer:
         """Forget a statement."""
         name = parameters["StatementName"]
@@ -121,6 +133,26 @@ class NamedQueries:
     def get_named_query(self, _: Identity, parameters: Parameters) -> Answer:
         """One kept query."""
         return {"NamedQuery": self._named(parameters["NamedQueryId"])}
+
+    def batch_get_named_query(self, _: Identity, parameters: Parameters) -> Answer:
+        """Several kept queries."""
+        found, missing = [], []
+        for identifier in parameters["NamedQueryIds"]:
+            try:
+                found.append(self._named(identifier))
+            except ApiError as error:
+                told = {"ErrorCode": error.details["AthenaErrorCode"]}
+                told["ErrorMessage"] = error.message
+                missing.append({"NamedQueryId": identifier} | told)
+        return {"NamedQueries": found, "UnprocessedNamedQueryIds": missing}
+
+    def update_named_query(self, _: Identity, parameters: Parameters) -> Answer:
+        """Change a kept query."""
+        entry = self._named(parameters["NamedQueryId"])
+        members = ("Name", "Description", "QueryString")
+        entry |= {key: parameters[key] for key in members if key in parameters}
+        self._entries.replace("named", entry["WorkGroup"], entry["NamedQueryId"], entry)
+        return {}
 
     def list_named_queries(self, _: Identity, parameters: Parameters) -> Answer:
         """Ids of the kept queries of a work group."""

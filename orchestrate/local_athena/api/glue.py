@@ -61,7 +61,7 @@ def page(found: list[Any], member: str, parameters: Parameters, default: int = _
 
 
 def each(
-    names: list[Any], member: str, key: Callable[[Any], Any], act: Callable[[Any], None]
+    names: list[Any], member: str, key: Callable[[Any], Any], act: Callable[[Any], object]
 ) -> Answer:
     """Act on each of `names`; those that fail are told, the others done."""
     errors = []
@@ -105,6 +105,13 @@ class Catalog:
             self._store.create_database(dict(given))
         return {}
 
+    def update_database(self, identity: Identity, parameters: Parameters) -> Answer:
+        """Change what is said of a database."""
+        refuse_unless_writable(identity, parameters["Name"])
+        with glue_errors():
+            self._store.update_database(parameters["Name"], dict(parameters["DatabaseInput"]))
+        return {}
+
     def delete_database(self, identity: Identity, parameters: Parameters) -> Answer:
         """Delete a database and its tables."""
         refuse_unless_writable(identity, parameters["Name"])
@@ -133,6 +140,20 @@ class Catalog:
         """One table."""
         with glue_errors():
             return {"Table": self._store.table(parameters["DatabaseName"], parameters["Name"])}
+
+    def search_tables(self, _: Identity, parameters: Parameters) -> Answer:
+        """The tables of all databases of which some text holds what is searched for."""
+        refused = sorted(parameters.keys() & {"Filters", "SortCriteria"})
+        if refused:
+            raise invalid_input(f"{refused[0]} is not honoured by the local Athena: use SearchText")
+        text = parameters.get("SearchText", "").strip('"').lower()
+        found = [
+            table
+            for database in self.databases()
+            for table in self.tables(database["Name"], None)
+            if any(text in said.lower() for said in _said(table))
+        ]
+        return page(found, "TableList", parameters)
 
     def create_table(self, identity: Identity, parameters: Parameters) -> Answer:
         """Register a table or a view."""
@@ -230,6 +251,12 @@ class Catalog:
         """None."""
         return {"UserDefinedFunctions": []}
 
+    def get_partition_indexes(self, _: Identity, parameters: Parameters) -> Answer:
+        """None."""
+        with glue_errors():
+            self._store.table(parameters["DatabaseName"], parameters["TableName"])
+        return {"PartitionIndexDescriptorList": []}
+
     def get_tags(self, _: Identity, __: Parameters) -> Answer:
         """None."""
         return {"Tags": {}}
@@ -251,6 +278,15 @@ def name_filter(expression: str | None) -> Callable[[str], bool]:
     except re.error as error:
         raise invalid_input(f"Expression is {expression!r}: {error}") from None
     return lambda name: pattern.fullmatch(name) is not None
+
+
+def _said(table: Answer) -> Iterator[str]:
+    """Names, comments and parameters of a table."""
+    yield from (table["Name"], table.get("Description", ""))
+    for column in (*table.get("StorageDescriptor", {}).get("Columns", ()), *table["PartitionKeys"]):
+        yield from (column["Name"], column.get("Comment", ""))
+    for key, value in table.get("Parameters", {}).items():
+        yield from (key, value)
 
 
 def _table_input(parameters: Parameters) -> Answer:

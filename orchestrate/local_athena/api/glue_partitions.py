@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrate.local_athena.api.errors import ApiError
 from orchestrate.local_athena.api.glue import (
+    each,
     glue_errors,
     invalid_input,
     page,
@@ -75,6 +76,16 @@ class Partitions:
             raise _not_found(values)
         self._create(identity, parameters, [given], replace=True)
         return {}
+
+    def batch_update_partition(self, identity: Identity, parameters: Parameters) -> Answer:
+        """Change partitions; those that cannot be are told, the others changed."""
+        table = {key: parameters[key] for key in ("DatabaseName", "TableName")}
+        return each(
+            parameters["Entries"],
+            "Errors",
+            lambda entry: {"PartitionValueList": entry["PartitionValueList"]},
+            lambda entry: self.update_partition(identity, {**table, **entry}),
+        )
 
     def delete_partition(self, identity: Identity, parameters: Parameters) -> Answer:
         """Remove one partition; its files stay."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import os
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,10 @@ import pyarrow as pa
 
 from orchestrate.local_athena.engine import scan_limit
 from orchestrate.local_athena.model import ScanLimitExceeded
-from orchestrate.local_athena.translate import SETTINGS, prelude
+from orchestrate.local_athena.translate import SETTINGS, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orchestrate.local_athena.model import Cancellation
     from orchestrate.local_stack.settings import LakeSettings
@@ -38,11 +40,19 @@ _PER_CURSOR = (
 )
 
 
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 class Duck:
     """The instance; opened at the first use, so that it may be made before the lake runs."""
 
     def __init__(
-        self, settings: LakeSettings, directory: Path, threads: int = 2, memory: str = "1GB"
+        self,
+        settings: LakeSettings,
+        directory: Path,
+        threads: int = 2,
+        memory: str | None = None,
     ) -> None:
         """Remember where the lake is.
 
@@ -50,12 +60,12 @@ class Duck:
             settings: The lake.
             directory: For what does not fit into memory.
             threads: How many a query may use.
-            memory: Limit of the instance, in DuckDB's words.
+            memory: Limit of the instance, in DuckDB's words; a quarter of the machine's if None.
         """
         self._settings = settings
         self._directory = directory
         self._threads = threads
-        self._memory = memory
+        self._memory = memory or f"{_machine_memory() // 4}B"
         self._lock = threading.Lock()
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._users = 0
@@ -106,9 +116,24 @@ class Duck:
         # With the cache, what a query reads twice would be counted once.
         instance.execute("set enable_external_file_cache = false")
         scan_limit.start_counting(instance)
-        for statement in prelude():
-            instance.execute(statement)
+        prepare(instance)
         return instance
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Rows that DuckDB asks for as it needs them, from their beginning each time it reads them."""
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+
+    # https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
 
 
 class Cursor:
@@ -124,12 +149,14 @@ class Cursor:
         self._connection = connection
         self._cancellation = cancellation
         self._bytes_limit = bytes_limit
-        self._open = True
+        self._is_interruptible = True
+        self._failure: Exception | None = None
+        self._lock = threading.Lock()
         self.scanned_bytes = 0
         cancellation.on_ask(self._interrupt)
 
     def _interrupt(self) -> None:
-        if self._open:
+        if self._is_interruptible:
             self._connection.interrupt()
 
     def run(self, sql: str) -> pa.Table:
@@ -155,7 +182,11 @@ class Cursor:
                 yield from self._connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
             # So Arrow hands on what DuckDB says once the first rows are there.
             except (OSError, pa.ArrowException) as error:
-                if "Interrupted" in str(error) and not self._cancellation.is_asked:
+                if (
+                    "Interrupted" in str(error)
+                    and not self._cancellation.is_asked
+                    and self._failure is None
+                ):
                     # The error of one thread interrupts the others, and either may be handed on.
                     self._connection.execute(sql)
                 raise duckdb.Error(str(error)) from None
@@ -183,6 +214,8 @@ class Cursor:
             except duckdb.Error:
                 if watch.is_exceeded:
                     raise ScanLimitExceeded() from None
+                if self._failure is not None:
+                    raise self._failure from None
                 raise
         profile = json.loads(self._connection.get_profiling_information() or "{}")
         # A count that the table's metadata answer has no profile, and reads nothing.
@@ -194,7 +227,8 @@ class Cursor:
         Raises:
             QueryError: They are more than the query may read.
         """
-        self.scanned_bytes += count
+        with self._lock:
+            self.scanned_bytes += count
         if self._bytes_limit is not None and self.scanned_bytes > self._bytes_limit:
             raise ScanLimitExceeded()
 
@@ -214,12 +248,31 @@ class Cursor:
         """Let queries of this cursor read `rows` under `name`."""
         self._connection.register(name, rows)
 
+    def register_stream(
+        self, name: str, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]
+    ) -> None:
+        """Let queries of this cursor read under `name` what `batches` gives whenever called."""
+        self._connection.register(name, _Stream(schema, lambda: self._kept(batches())))
+
+    def _kept(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """`batches`, and what they raise kept, of which DuckDB hands on the text alone."""
+        try:
+            for batch in batches:
+                self._refuse_if_stopped()
+                yield batch
+        except Exception as error:
+            self._failure = error
+            raise
+
     def transaction(self, statements: Iterable[str]) -> list[int]:
         """Run statements of which all take effect or none; returns each one's rows."""
+        self._is_interruptible = True
         self._connection.execute("begin")
         try:
             results = [self.write(statement) for statement in statements]
-            self._refuse_if_stopped()
+            # Interrupted, a commit may have been made, and would be told as if it were not.
+            self._is_interruptible = False
+            self._cancellation.take_effect()
             self._connection.execute("commit")
         except BaseException:
             self.roll_back()
@@ -235,7 +288,7 @@ class Cursor:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._open = False
+        self._is_interruptible = False
         self._connection.close()
 
     def _refuse_if_stopped(self) -> None:

@@ -21,7 +21,13 @@ from orchestrate.local_athena.metastore.catalog import (
     InvalidInput,
     Metastore,
 )
-from orchestrate.local_athena.model import Cancellation, QueryError, QueryRequest, QueryResult
+from orchestrate.local_athena.model import (
+    CURRENT,
+    Cancellation,
+    QueryError,
+    QueryRequest,
+    QueryResult,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +61,8 @@ class DuckEngine:
         """
         with ExitStack() as stack:
             stack.enter_context(_told(cancellation))
+            stack.callback(CURRENT.set, None)
+            CURRENT.set(cancellation)
             cursor = stack.enter_context(self._duck.cursor(cancellation, request.bytes_limit))
             session = Session(request, self._metastore, cursor, cancellation)
             result = replace(statements.run(session), scanned=lambda: cursor.scanned_bytes)
@@ -75,7 +83,9 @@ def _told(cancellation: Cancellation) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise query_errors.of_duckdb(error, stopped=cancellation.is_asked) from error
+        is_interrupted = cancellation.is_asked and isinstance(error, duckdb.InterruptException)
+        stopped = cancellation.may_be_left or is_interrupted
+        raise query_errors.of_duckdb(error, stopped=stopped) from error
     except EntityNotFound as error:
         raise QueryError("TABLE_NOT_FOUND", str(error)) from None
     except AlreadyExists as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ HIVE_JSON = "org.apache.hive.hcatalog.data.JsonSerDe"
 OPENX_JSON = "org.openx.data.jsonserde.JsonSerDe"
 _JSON = (HIVE_JSON, OPENX_JSON, "org.apache.hadoop.hive.serde2.JsonSerDe")
 _DEFAULT_HIVE_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+_PATH = "$path"
 
 
 def files_below(lake: IcebergCatalog, location: str) -> list[str]:
@@ -86,7 +88,7 @@ def query(table: HiveTable, metastore: Metastore, cursor: Cursor, *, with_path: 
     if not branches:
         types = {**columns, **{each["Name"]: _duckdb_type(each) for each in keys}}
         if with_path:
-            types["$path"] = "VARCHAR"
+            types[_PATH] = "VARCHAR"
         empty = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
         return f"(select {empty} where false)"
     return f"({' union all '.join(branches)})"
@@ -131,7 +133,7 @@ class _Scan:
         source, values = self._source(storage, paths)
         selected = [f"{value} as {quoted(name)}" for name, value in {**values, **constants}.items()]
         if self.with_path:
-            selected.append(f"filename as {quoted('$path')}")
+            selected.append(quoted(_PATH))
         return f"select {', '.join(selected)} from {source}"  # noqa: S608
 
     def _source(self, storage: dict[str, Any], paths: list[str]) -> tuple[str, dict[str, str]]:
@@ -152,7 +154,7 @@ class _Scan:
             types = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in self.columns.items())
             source = (
                 f"read_json({listed}, format = 'newline_delimited', columns = {{{types}}}, "
-                "filename = true)"
+                f"filename = '{_PATH}')"
             )
             return source, {name: quoted(name) for name in self.columns}
         raise QueryError(
@@ -164,7 +166,7 @@ class _Scan:
         # Columns are found by name; those that no file has are NULL.
         source = (
             f"read_parquet({listed}, union_by_name = true, hive_partitioning = false, "
-            "filename = true)"
+            f"filename = '{_PATH}')"
         )
         found = self.cursor.describe(f"select * from {source}")  # noqa: S608
         there = {name.lower() for name, _ in found}
@@ -177,12 +179,18 @@ class _Scan:
     def _csv(
         self, paths: list[str], parameters: dict[str, str], skipped: int
     ) -> tuple[str, dict[str, str]]:
-        files = self.lake.files()
-        sizes = files.get_file_info([each.removeprefix("s3://") for each in paths])
-        self.cursor.add_scanned(sum(each.size for each in sizes))
         source = f"csv_{uuid.uuid4().hex}"
-        rows = csv_files.read(files, paths, list(self.columns), parameters, skipped)
-        self.cursor.register(source, rows)
+        found = csv_files.schema(list(self.columns), _PATH)
+        rows = partial(
+            csv_files.batches,
+            self.lake.files(),
+            paths,
+            found,
+            parameters=parameters,
+            skipped_lines=skipped,
+            count=self.cursor.add_scanned,
+        )
+        self.cursor.register_stream(source, found, rows)
         return source, {name: _of_csv(name, kind) for name, kind in self.columns.items()}
 
     def _text(
@@ -195,7 +203,7 @@ class _Scan:
             f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
             f"auto_detect = false, delim = {literal(separator)}, quote = '', escape = '', "
             f"nullstr = {literal(null)}, null_padding = true, strict_mode = false, "
-            "hive_partitioning = false, filename = true)"
+            f"hive_partitioning = false, filename = '{_PATH}')"
         )
         values = {
             name: quoted(name) if kind == "VARCHAR" else f"try_cast({quoted(name)} as {kind})"

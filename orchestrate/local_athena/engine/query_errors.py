@@ -6,10 +6,9 @@ import re
 
 import duckdb
 
-from orchestrate.local_athena.model import ErrorCategory, QueryError
+from orchestrate.local_athena.model import CANCELLED, ErrorCategory, QueryError
 from orchestrate.local_athena.translate import runtime_error
 
-CANCELLED = "QUERY_CANCELLED"
 # DuckDB's kind of error: Trino's name. https://trino.io/docs/current/language/types.html
 _NAMES: tuple[tuple[type[Exception], str], ...] = (
     (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pyiceberg.table import Table
 from sqlglot import exp
 
-from orchestrate.local_athena.engine import hive_files, metadata_tables, time_travel
+from orchestrate.local_athena.engine import (
+    hive_files,
+    information_schema,
+    metadata_tables,
+    time_travel,
+)
 from orchestrate.local_athena.engine.duck import CATALOG, quoted
 from orchestrate.local_athena.metastore.catalog import HiveTable, Metastore
 from orchestrate.local_athena.metastore.glue_shapes import View
@@ -42,6 +49,7 @@ class Query:
     database: str
     tables: dict[TableName, Table | HiveTable] = field(default_factory=dict)
     _schema: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def bind(self, tree: exp.Expr) -> tuple[exp.Expr, tuple[Column, ...]]:
         """A statement of Trino's as DuckDB's, and the columns that it gives.
@@ -66,7 +74,10 @@ class Query:
         # A root that is a table would have no place for its replacement.
         for node in base_tables(tree):
             name = of_node(node, database)
-            entry = self._entry(name)
+            entry = None if _is_information(name) else self._entry(name)
+            if entry is None:
+                columns = information_schema.columns(name.name)
+                self._schema.setdefault(name.database, {})[name.name] = columns
             if isinstance(entry, View):
                 node.replace(self._inlined(node, name, entry, views))
                 continue
@@ -133,13 +144,18 @@ class Query:
         self._schema.setdefault(name.database, {})[name.name] = columns
         return entry
 
+    def _information(self, node: exp.Table, name: TableName) -> exp.Table:
+        """A table of `information_schema`, as its rows are now."""
+        registered = f"information_{next(self._numbers)}_{name.name}"
+        self.cursor.register(registered, information_schema.rows(name.name, self.metastore, node))
+        return _as_table(quoted(registered), node)
+
     def _relation(self, node: exp.Table) -> exp.Expr:
         name = of_node(node, self.database)
+        if _is_information(name):
+            return self._information(node, name)
         entry = self.tables[name]
         kind = name.name.partition("$")[2]
-        alias = node.args.get("alias") or exp.TableAlias(
-            this=exp.to_identifier(name.name, quoted=True)
-        )
         version = node.args.get("version")
         is_iceberg = isinstance(entry, Table)
         if kind:
@@ -157,18 +173,32 @@ class Query:
                 snapshot = time_travel.snapshot_id(entry, version, self.cursor)
                 text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
             for column in node.root().find_all(exp.Column):
-                if column.name == _PATH and column.table in ("", alias.name):
+                if column.name == _PATH and column.table in ("", node.alias_or_name):
+                    if _DUCKDB_PATH in columns_of(entry):
+                        raise QueryError(
+                            "NOT_SUPPORTED", f'"$path" of {name}, which has a column {_DUCKDB_PATH}'
+                        )
                     column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))
         else:
             with_path = any(each.name == _PATH for each in node.root().find_all(exp.Column))
             text = hive_files.query(entry, self.metastore, self.cursor, with_path=with_path)
         if version is not None and (kind or not is_iceberg):
             raise QueryError("NOT_SUPPORTED", f"table {name} does not support time travel")
-        found = exp.Table(this=exp.Var(this=text), alias=alias)
-        for key in ("joins", "laterals", "pivots", "sample"):
-            if node.args.get(key):
-                found.set(key, node.args[key])
-        return found
+        return _as_table(text, node)
+
+
+def _as_table(text: str, node: exp.Table) -> exp.Table:
+    """What DuckDB reads, in the place of a table and under its name."""
+    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
+    found = exp.Table(this=exp.Var(this=text), alias=alias)
+    for key in ("joins", "laterals", "pivots", "sample"):
+        if node.args.get(key):
+            found.set(key, node.args[key])
+    return found
+
+
+def _is_information(name: TableName) -> bool:
+    return name.database == information_schema.DATABASE
 
 
 def columns_of(entry: Table | HiveTable) -> dict[str, str]:

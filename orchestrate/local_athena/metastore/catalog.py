@@ -73,7 +73,12 @@ class Metastore:
 
     def databases(self) -> list[dict[str, Any]]:
         """All databases."""
-        return [self._database(name, {}) for name in self.lake.namespaces()]
+        found = ((name, self.lake.namespace(name)) for name in self.lake.namespaces())
+        return [
+            glue_shapes.database(name, properties, self.lake.bucket)
+            for name, properties in found
+            if properties is not None  # One may have gone meanwhile.
+        ]
 
     def database(self, name: str) -> dict[str, Any]:
         """One database.
@@ -85,7 +90,7 @@ class Metastore:
         found = self.lake.namespace(name)
         if found is None:
             raise EntityNotFound(f"Database {name} not found.")
-        return self._database(name, found)
+        return glue_shapes.database(name, found, self.lake.bucket)
 
     def create_database(self, database_input: dict[str, Any]) -> None:
         """Create a database from Glue's `DatabaseInput`.
@@ -94,11 +99,28 @@ class Metastore:
             AlreadyExists: There is one of that name.
         """
         name = str(database_input["Name"]).lower()
-        properties = {str(k): str(v) for k, v in database_input.get("Parameters", {}).items()}
-        if database_input.get("Description"):
-            properties[COMMENT] = str(database_input["Description"])
+        properties = glue_shapes.namespace_properties(database_input)
         if not self.lake.create_namespace(name, properties):
             raise AlreadyExists(f"Database {name} already exists.")
+
+    def update_database(self, name: str, database_input: dict[str, Any]) -> None:
+        """Give a database the description and parameters of Glue's `DatabaseInput`, and no others.
+
+        Raises:
+            EntityNotFound: There is none of that name.
+            InvalidInput: It would have another name or place.
+        """
+        now = self.database(name)
+        new_name = str(database_input["Name"]).lower()
+        place = database_input.get("LocationUri") or now["LocationUri"]
+        if new_name != now["Name"] or place.rstrip("/") != now["LocationUri"]:
+            raise InvalidInput(
+                f"database {now['Name']} at {now['LocationUri']} cannot become {new_name} at "
+                f"{place}: the local Athena changes its description and parameters only"
+            )
+        properties = glue_shapes.namespace_properties(database_input)
+        removed = (now["Parameters"].keys() | {COMMENT}) - properties.keys()
+        self.lake.update_namespace(now["Name"], removed, properties)
 
     def delete_database(self, name: str) -> None:
         """Delete a database with all its tables, as Glue does; the files of Hive tables stay.
@@ -339,18 +361,6 @@ class Metastore:
         return self.store.delete_partitions(database.lower(), name.lower(), values)
 
     # Shapes
-
-    def _database(self, name: str, properties: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "Name": name,
-            "LocationUri": properties.get("location", f"s3://{self.lake.bucket}/{name}"),
-            "Parameters": {k: str(v) for k, v in properties.items() if k != "location"},
-            "CreateTime": 0.0,
-            "CatalogId": CATALOG_ID,
-        }
-        if properties.get(COMMENT):
-            found["Description"] = properties[COMMENT]
-        return found
 
     def _stored(
         self, database: str, name: str, version: int, definition: dict[str, Any]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CATALOG_ID = "000000000000"
 COMMENT = "comment"
+LOCATION = "location"
 _VIEW_TEXT = re.compile(r"/\* Presto View: (.*) \*/", re.DOTALL)
 
 
@@ -29,6 +30,28 @@ class View:
     sql: str
     database: str
     columns: tuple[Column, ...]
+
+
+def database(name: str, properties: dict[str, Any], bucket: str) -> dict[str, Any]:
+    """A namespace with these properties as Glue's `Database`; `bucket` is that of all tables."""
+    found: dict[str, Any] = {
+        "Name": name,
+        "LocationUri": properties.get(LOCATION, f"s3://{bucket}/{name}"),
+        "Parameters": {k: str(v) for k, v in properties.items() if k != LOCATION},
+        "CreateTime": 0.0,
+        "CatalogId": CATALOG_ID,
+    }
+    if properties.get(COMMENT):
+        found["Description"] = properties[COMMENT]
+    return found
+
+
+def namespace_properties(database_input: dict[str, Any]) -> dict[str, str]:
+    """The properties of a namespace from Glue's `DatabaseInput`."""
+    properties = {str(k): str(v) for k, v in database_input.get("Parameters", {}).items()}
+    if database_input.get("Description"):
+        properties[COMMENT] = str(database_input["Description"])
+    return properties
 
 
 def iceberg_table(database: str, table: Table, version: int) -> dict[str, Any]:

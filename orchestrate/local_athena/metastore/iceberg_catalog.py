@@ -8,19 +8,51 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import (
     NamespaceAlreadyExistsError,
     NoSuchNamespaceError,
     NoSuchTableError,
 )
+from requests.adapters import HTTPAdapter
+
+from orchestrate.local_athena.model import take_effect
 
 if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
+    from requests import PreparedRequest, Response, Session
 
     from orchestrate.local_stack.settings import LakeSettings
+
+
+_CONNECT_SECONDS = 10
+_REQUEST_SECONDS = 60
+_CHANGES = frozenset({"POST", "PUT", "DELETE"})
+
+
+class _Http(HTTPAdapter):
+    """No request waits for ever; one that changes something tells the query on whose behalf."""
+
+    def __init__(self, token_uri: str) -> None:
+        super().__init__()
+        self._token_uri = token_uri
+
+    def send(self, request: PreparedRequest, *given: Any, **options: Any) -> Response:  # noqa: ANN401 - as its base
+        if request.method in _CHANGES and request.url != self._token_uri:
+            take_effect()
+        options["timeout"] = options.get("timeout") or (_CONNECT_SECONDS, _REQUEST_SECONDS)
+        return super().send(request, *given, **options)
+
+
+class _Rest(RestCatalog):
+    """pyiceberg's, which has no setting for time-outs."""
+
+    def _config_headers(self, session: Session) -> None:
+        # The first that is done to a new session, before it asks for a token.
+        session.mount(self.properties["uri"], _Http(self.properties["oauth2-server-uri"]))
+        super()._config_headers(session)
 
 
 class IcebergCatalog:
@@ -38,7 +70,11 @@ class IcebergCatalog:
         """The connection, made at the first use."""
         with self._lock:
             if self._catalog is None:
-                self._catalog = load_catalog("lake", **self._settings.catalog_properties())
+                timeouts = {
+                    "s3.connect-timeout": str(_CONNECT_SECONDS),
+                    "s3.request-timeout": str(_REQUEST_SECONDS),
+                }
+                self._catalog = _Rest("lake", **self._settings.catalog_properties(), **timeouts)
             return self._catalog
 
     @property
@@ -61,8 +97,8 @@ class IcebergCatalog:
             secret_key=lake.secret_access_key,
             region=lake.region,
             endpoint_override=lake.s3_endpoint,
-            connect_timeout=10,
-            request_timeout=60,
+            connect_timeout=_CONNECT_SECONDS,
+            request_timeout=_REQUEST_SECONDS,
         )
 
     def namespaces(self) -> list[str]:
@@ -83,6 +119,10 @@ class IcebergCatalog:
         except NamespaceAlreadyExistsError:
             return False
         return True
+
+    def update_namespace(self, name: str, removed: set[str], properties: dict[str, str]) -> None:
+        """Take properties of a namespace away, and set others."""
+        self.catalog.update_namespace_properties(name, removed, properties)
 
     def drop_namespace(self, name: str) -> None:
         """Drop an empty namespace; none is no error."""
@@ -126,7 +166,11 @@ class IcebergCatalog:
                 self._client = boto3.session.Session().client(
                     "s3",
                     **self._settings.client_arguments(self._settings.owner_key),
-                    config=Config(proxies={}),
+                    config=Config(
+                        proxies={},
+                        connect_timeout=_CONNECT_SECONDS,
+                        read_timeout=_REQUEST_SECONDS,
+                    ),
                 )
             return self._client
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestrate.local_athena.model import take_effect
+
 Definition = dict[str, Any]
 """What Glue calls a `Table` or a `Partition`."""
 
@@ -62,6 +64,12 @@ class Store:
                 raise
             self._connection.execute("commit")
 
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        take_effect()
+        with self._transaction() as db:
+            yield db
+
     def names(self, database: str) -> list[str]:
         """Tables and views of a database."""
         with self._transaction() as db:
@@ -80,7 +88,7 @@ class Store:
     def put(self, database: str, name: str, definition: Definition, *, archive: bool) -> None:
         """Set a table's definition, the one before kept as a version if `archive`."""
         text = json.dumps(definition)
-        with self._transaction() as db:
+        with self._change() as db:
             if archive:
                 db.execute(
                     "insert into versions select * from tables where database = ? and name = ?",
@@ -94,7 +102,7 @@ class Store:
 
     def delete(self, database: str, name: str) -> bool:
         """Forget a table with its versions and partitions; returns whether there was one."""
-        with self._transaction() as db:
+        with self._change() as db:
             found = [
                 db.execute(
                     f"delete from {table} where database = ? and name = ?",  # noqa: S608
@@ -106,13 +114,13 @@ class Store:
 
     def delete_database(self, database: str) -> None:
         """Forget all of a database."""
-        with self._transaction() as db:
+        with self._change() as db:
             for table in _OF_A_TABLE:
                 db.execute(f"delete from {table} where database = ?", (database,))  # noqa: S608
 
     def rename(self, database: str, name: str, new_database: str, new_name: str) -> None:
         """Give a table another name, with its versions and partitions."""
-        with self._transaction() as db:
+        with self._change() as db:
             for table in _OF_A_TABLE:
                 db.execute(
                     f"update {table} set database = ?, name = ? "  # noqa: S608
@@ -132,7 +140,7 @@ class Store:
 
     def delete_version(self, database: str, name: str, version: int) -> bool:
         """Forget a version before the present one; returns whether there was one."""
-        with self._transaction() as db:
+        with self._change() as db:
             return (
                 db.execute(
                     "delete from versions where database = ? and name = ? and version = ?",
@@ -143,7 +151,7 @@ class Store:
 
     def forget_version(self, table_uuid: str, version: str) -> None:
         """Show a version of an Iceberg table no more."""
-        with self._transaction() as db:
+        with self._change() as db:
             db.execute(
                 "insert into forgotten_versions values (?, ?) on conflict do nothing",
                 (table_uuid, version),
@@ -173,7 +181,7 @@ class Store:
         there = []
         conflict = "update set definition = excluded.definition" if replace else "nothing"
         statement = f"insert into partitions values (?, ?, ?, ?) on conflict do {conflict}"  # noqa: S608
-        with self._transaction() as db:
+        with self._change() as db:
             for partition in partitions:
                 row = (database, name, json.dumps(partition["Values"]), json.dumps(partition))
                 if not db.execute(statement, row).rowcount:
@@ -185,7 +193,7 @@ class Store:
     ) -> list[list[str]]:
         """Forget partitions; returns the values of those that were not there."""
         missing = []
-        with self._transaction() as db:
+        with self._change() as db:
             for each in values:
                 if not db.execute(
                     "delete from partitions where database = ? and name = ? and key = ?",
@@ -204,12 +212,12 @@ class Store:
 
     def put_prepared_statement(self, name: str, text: str) -> None:
         """Keep a prepared statement, in place of one of that name."""
-        with self._transaction() as db:
+        with self._change() as db:
             db.execute("insert or replace into prepared_statements values (?, ?)", (name, text))
 
     def delete_prepared_statement(self, name: str) -> bool:
         """Forget a prepared statement; returns whether there was one."""
-        with self._transaction() as db:
+        with self._change() as db:
             return (
                 db.execute("delete from prepared_statements where name = ?", (name,)).rowcount > 0
             )

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from orchestrate.local_athena.model import (
+    CANCELLED,
     Cancellation,
     Engine,
     ErrorCategory,
@@ -22,6 +23,9 @@ from orchestrate.local_athena.queries.results import Results
 
 # More wait in the state QUEUED. DuckDB gives each all its threads.
 CONCURRENT_QUERIES = 8
+# How long a query that is stopped may take to say so before it is left to itself.
+_GRACE_SECONDS = 1.0
+_CLOSED = "the endpoint was stopped before the query had ended: start it again"
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +81,7 @@ class Queries:
         with self._changed:
             live = self._live.get(identifier)
             if live is not None and live[0].state is State.QUEUED:
-                self._end(replace(live[0], state=State.CANCELLED, reason="Query was cancelled"))
+                self._end(self._stopped(live[0]))
         if live is not None:
             live[1].ask()
 
@@ -98,17 +102,36 @@ class Queries:
             execution = replace(self._live[request.id][0], state=State.RUNNING, started=time.time())
             self._live[request.id] = (execution, cancellation)
             self._history.save(execution)
+        # A thread of its own, since it may wait for the lake and not hear that it shall stop.
+        moved = threading.Event()
+        outcome: list[Execution] = []
+
+        def work() -> None:
+            outcome.append(self._outcome(request, execution, cancellation))
+            moved.set()
+
+        thread = threading.Thread(target=work, name=f"query-{request.id}", daemon=True)
+        thread.start()
+        cancellation.on_ask(moved.set)
+        moved.wait()
+        thread.join(_GRACE_SECONDS)
+        if thread.is_alive() and not cancellation.may_be_left:
+            thread.join()
+        with self._changed:
+            self._end(outcome[0] if outcome else self._stopped(execution))
+
+    def _outcome(
+        self, request: QueryRequest, execution: Execution, cancellation: Cancellation
+    ) -> Execution:
         try:
-            ended = self._execute(request, execution, cancellation)
+            return self._execute(request, execution, cancellation)
         except QueryError as error:
-            ended = _failed(execution, error, cancellation)
+            return self._failed(execution, error, cancellation)
         except Exception as error:
             _log.exception("query %s", request.id)
             text = " ".join(f"{type(error).__name__}: {error}".split())
             internal = QueryError("GENERIC_INTERNAL_ERROR", text, ErrorCategory.SYSTEM)
-            ended = _failed(execution, internal, cancellation)
-        with self._changed:
-            self._end(ended)
+            return self._failed(execution, internal, cancellation)
 
     def _execute(
         self, request: QueryRequest, execution: Execution, cancellation: Cancellation
@@ -135,14 +158,26 @@ class Queries:
         del self._live[execution.id]
         self._changed.notify_all()
 
+    def _failed(
+        self, execution: Execution, error: QueryError, cancellation: Cancellation
+    ) -> Execution:
+        # How a commit failed is told even of a query that was to stop: it may have been made.
+        if cancellation.may_be_left or (cancellation.is_asked and error.name == CANCELLED):
+            return self._stopped(execution)
+        is_over = isinstance(error, ScanLimitExceeded)
+        return replace(
+            execution,
+            state=State.CANCELLED if is_over else State.FAILED,
+            reason=error.text if is_over else str(error),
+            error_category=error.category,
+        )
 
-def _failed(execution: Execution, error: QueryError, cancellation: Cancellation) -> Execution:
-    if cancellation.is_asked:
-        return replace(execution, state=State.CANCELLED, reason="Query was cancelled")
-    is_over = isinstance(error, ScanLimitExceeded)
-    return replace(
-        execution,
-        state=State.CANCELLED if is_over else State.FAILED,
-        reason=error.text if is_over else str(error),
-        error_category=error.category,
-    )
+    def _stopped(self, execution: Execution) -> Execution:
+        if not self._closing:
+            return replace(execution, state=State.CANCELLED, reason="Query was cancelled")
+        return replace(
+            execution,
+            state=State.FAILED,
+            reason=f"INTERNAL_ERROR: {_CLOSED}",
+            error_category=ErrorCategory.SYSTEM,
+        )

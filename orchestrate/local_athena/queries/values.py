@@ -52,6 +52,10 @@ def _texts(values: pa.Array, kind: exp.DataType) -> list[str | None]:
         return _timestamps(values, _precision(kind), "")
     if kind.this in _TIMESTAMPS_WITH_ZONE and pa.types.is_timestamp(values.type):
         return _timestamps(values, _precision(kind), " UTC")
+    if kind.this == _Type.TIME and _precision(kind) > 3:
+        return [
+            None if time is None else time.isoformat("microseconds") for time in values.to_pylist()
+        ]
     write = _WRITERS.get(kind.this, _plain)
     return [None if value is None else write(value) for value in values.to_pylist()]
 

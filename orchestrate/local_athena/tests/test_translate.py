@@ -18,7 +18,7 @@ from orchestrate.local_athena.translate import (
     Schema,
     bind_parameters,
     parse,
-    prelude,
+    prepare,
     result_types,
     to_duckdb,
 )
@@ -34,7 +34,8 @@ SCHEMA = {
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        for statement in (*SETTINGS, *prelude()):
+        prepare(connection)
+        for statement in SETTINGS:
             connection.execute(statement)
         connection.execute("create schema s")
         connection.execute("create table s.t (id bigint, name varchar, day date, x double)")

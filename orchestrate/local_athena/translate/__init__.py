@@ -3,7 +3,7 @@
 A statement is bound as Trino binds it: each name to its column, each expression to its Trino type;
 each function is looked up in the table of `functions/`, by its Trino name and the types of its
 arguments. What is not in that table is refused, so that nothing is answered otherwise than Athena
-answers it. DuckDB needs the macros of `prelude()`, once, and `SETTINGS` on each connection.
+answers it. DuckDB is to be prepared once (`prepare`), and each connection set (`SETTINGS`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestrate.local_athena.translate import functions  # noqa: F401  the rule
 from orchestrate.local_athena.translate.expressions import Schema
 from orchestrate.local_athena.translate.parameters import bind_parameters
 from orchestrate.local_athena.translate.parsing import parse
-from orchestrate.local_athena.translate.prelude import SETTINGS, prelude, runtime_error
+from orchestrate.local_athena.translate.prelude import SETTINGS, prepare, runtime_error
 from orchestrate.local_athena.translate.queries import QueryBinder
 from orchestrate.local_athena.translate.results import shown
 from orchestrate.local_athena.translate.statements import bind
@@ -25,7 +25,7 @@ __all__ = [
     "Schema",
     "bind_parameters",
     "parse",
-    "prelude",
+    "prepare",
     "result_types",
     "runtime_error",
     "to_duckdb",

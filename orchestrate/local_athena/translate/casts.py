@@ -13,8 +13,10 @@ from sqlglot import exp
 
 from orchestrate.local_athena.translate.coercion import (
     coerce,
+    decimal_as_double,
     is_null_literal,
     local_timestamp,
+    row_part,
     value_zone,
 )
 from orchestrate.local_athena.translate.terms import (
@@ -33,12 +35,13 @@ from orchestrate.local_athena.translate.types import (
     VARCHAR,
     Type,
     duckdb_name,
+    inside,
 )
 
 # 2020-01-01 10:00:00 Europe/Paris, … +01:00, … UTC
 _ZONED = re.compile(r"^\s*\S+(?:\s+[\d:.]+)?\s*(?P<zone>[A-Za-z][\w/+:-]*|[+-]\d\d:?\d\d)\s*$")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.(\d{1,6}))?")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):\d\d:\d\d(?:\.(\d{1,6}))?")
 
 
 def cast(term: Term, target: Type, place: str = "") -> Term:
@@ -168,6 +171,8 @@ def _to_double(term: Term, target: Type) -> Term | None:
     name = duckdb_name(target)
     if term.type.is_text:
         return Term(duck(f"CAST(trino_double(_1, '{target.name}') AS {name})", term), target)
+    if term.type.name == "decimal":
+        return Term(decimal_as_double(term, target), target)
     if term.type.is_numeric or term.type == BOOLEAN:
         return Term(duck(f"CAST(_1 AS {name})", term), target)
     if term.type == JSON:
@@ -281,7 +286,20 @@ def _to_json(term: Term, target: Type) -> Term | None:
         return term
     if term.type.name == "date":
         return Term(duck("to_json(CAST(_1 AS VARCHAR))", term), target)
-    return Term(duck("CAST(to_json(_1) AS JSON)", term), target)
+    return Term(duck("CAST(to_json(_1) AS JSON)", _in_order(term)), target)
+
+
+def _in_order(term: Term) -> exp.Expr:
+    """Put the keys of maps in the order in which Trino writes them."""
+    if not any(inner.name == "map" for inner in inside(term.type)):
+        return term.node
+    item = exp.to_identifier("trino_item", quoted=True)
+    if term.type.name == "array":
+        part = _in_order(Term(item, term.type.items[0]))
+        return duck('list_transform(_1, lambda "trino_item": _2)', term.node, part)
+    if term.type.name == "row" or any(inner.items for inner in term.type.items):
+        raise not_supported(f"cast of {term.type} to json", "cast the map alone")
+    return duck("map_from_entries(list_sort(map_entries(_1)))", term)
 
 
 def _check_json_source(type_: Type) -> None:
@@ -334,14 +352,6 @@ def _widens(source: Type, target: Type) -> bool:
         and target.is_numeric
         and (source.name != "double" or target.name == "double")
     )
-
-
-def row_part(term: Term, place: int) -> exp.Expr:
-    """Give a field of a row by its place, from 0."""
-    name = term.type.fields[place]
-    if all(field is None for field in term.type.fields):
-        return duck(f"struct_extract(_1, {place + 1})", term)
-    return duck(f"struct_extract(_1, '{name or f'field{place}'}')", term)
 
 
 def _json_to_nested(term: Term, target: Type) -> Term | None:

@@ -37,7 +37,46 @@ def coerce(term: Term, target: Type) -> Term:
     if target.name == "char":
         # Values of char are held with their padding, so that they compare as Trino's do.
         return Term(duck(f"rpad(_1, {target.params[0]}, ' ')", term), target)
+    if source.name == "decimal" and target.name in ("double", "real"):
+        return Term(decimal_as_double(term, target), target)
+    if target.name == "row" and all(field is None for field in target.fields):
+        return Term(_nameless_row(term, target), target)
     return Term(cast_node(term.node, target), target, term.value)
+
+
+def decimal_as_double(term: Term, target: Type) -> exp.Expr:
+    """Convert a decimal as Trino does; DuckDB loses the last bits of one of many digits.
+
+    https://trino.io/docs/current/language/types.html#exact-numeric
+    """
+    digits, scale = term.type.params
+    name = duckdb_name(target)
+    if digits <= 15 or not scale:
+        return cast_node(term.node, target)
+    if digits <= 18:
+        text = f"CAST(CAST(trino_unscaled(_1) AS DOUBLE) / CAST('1e{scale}' AS DOUBLE) AS {name})"
+        return duck(text, term)
+    return duck(f"CAST(CAST(_1 AS VARCHAR) AS {name})", term)
+
+
+def _nameless_row(term: Term, target: Type) -> exp.Expr:
+    """Convert field by field: DuckDB has no name for the type of such a row."""
+    if term.type.name != "row":
+        return term.node
+    parts = [
+        coerce(Term(row_part(term, place), a), b).node
+        for place, (a, b) in enumerate(zip(term.type.items, target.items, strict=True))
+    ]
+    made = exp.Anonymous(this="row", expressions=parts)
+    return duck("CASE WHEN _1 IS NOT NULL THEN _2 END", term.node, made)
+
+
+def row_part(term: Term, place: int) -> exp.Expr:
+    """Give a field of a row by its place, from 0."""
+    name = term.type.fields[place]
+    if all(field is None for field in term.type.fields):
+        return duck(f"struct_extract(_1, {place + 1})", term)
+    return duck(f"struct_extract(_1, '{name or f'field{place}'}')", term)
 
 
 def unify(terms: list[Term], what: str) -> list[Term]:

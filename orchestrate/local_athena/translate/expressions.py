@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate import predicates, windows
-from orchestrate.local_athena.translate.casts import cast, row_part
-from orchestrate.local_athena.translate.coercion import coerce, unify
+from orchestrate.local_athena.translate.casts import cast
+from orchestrate.local_athena.translate.coercion import coerce, row_part, unify
 from orchestrate.local_athena.translate.intervals import interval
 from orchestrate.local_athena.translate.operators import arithmetic, concatenated, negated
 from orchestrate.local_athena.translate.registry import SPECIAL, call
@@ -23,6 +23,7 @@ from orchestrate.local_athena.translate.types import (
     INTEGER,
     UNKNOWN,
     VARBINARY,
+    VARCHAR,
     Type,
     array,
     decimal,
@@ -151,9 +152,12 @@ def _arithmetic(sign: str) -> Rule:
 
 
 def _negative(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
+    """The sign is a part of the literal: its least value is an integer, or a bigint, too."""
     inner = node.this
-    if isinstance(inner, exp.Literal) and inner.name == str(_MAX["bigint"]):
-        return Term(duck("CAST('-9223372036854775808' AS BIGINT)"), BIGINT, -_MAX["bigint"])
+    for type_ in (INTEGER, BIGINT):
+        least = -_MAX[type_.name]
+        if isinstance(inner, exp.Literal) and inner.name == str(-least):
+            return Term(duck(f"CAST('{least}' AS {type_.name.upper()})"), type_, least)
     return negated(binder.term(inner, scope), place_of(node))
 
 
@@ -228,6 +232,8 @@ def _bracket(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
         )
     if whole.type.name == "map":
         key = coerce(key, whole.type.items[0])
+        if key.type.name in ("double", "real"):
+            key = Term(duck("trino_not_nan(_1)", key), key.type)
         return Term(duck("trino_map_subscript(_1, _2)", whole, key), whole.type.items[1])
     if whole.type.name == "row" and isinstance(key.value, int):
         if not 1 <= key.value <= len(whole.type.items):
@@ -287,11 +293,15 @@ def _trim(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
 
 
 def _normalize(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
-    """DuckDB knows the form NFC alone."""
+    """The form is a word, not a text."""
     form = node.args.get("form")
-    if form and form.name.upper() != "NFC":
-        raise not_supported(f"{place_of(node)}normalize to {form.name}", "use NFC")
-    return call("normalize", [binder.term(node.this, scope)], place_of(node))
+    name = form.name.upper() if form else "NFC"
+    if name not in ("NFC", "NFD", "NFKC", "NFKD"):
+        raise QueryError("SYNTAX_ERROR", f"{place_of(node)}normalize to {name}: use NFC, NFD, …")
+    args = [binder.term(node.this, scope)]
+    if name != "NFC":
+        args.append(Term(exp.Literal.string(name), VARCHAR))
+    return call("normalize", args, place_of(node))
 
 
 def _now(name: str) -> Rule:

@@ -114,13 +114,15 @@ MACROS = {
     ),
     "trino_timestamp(x)": (
         "CAST(trino_matching(trim(x), "
-        "'[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?)?', "
+        "'[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( ([01]?[0-9]|2[0-3]):[0-9]{1,2}"
+        "(:[0-9]{1,2}([.][0-9]{1,6})?)?)?', "
         "'timestamp') || CASE WHEN regexp_full_match(trim(x), '[^ ]+ [0-9]+:[0-9]+') "
         "THEN ':00' ELSE '' END AS TIMESTAMP)"
     ),
     "trino_zoned(x)": "CAST(x AS TIMESTAMPTZ)",
     "trino_time(x)": (
-        "CAST(trino_matching(trim(x), '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', "
+        "CAST(trino_matching(trim(x), "
+        "'([01]?[0-9]|2[0-3]):[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', "
         "'time') "
         "|| CASE WHEN regexp_full_match(trim(x), '[0-9]+:[0-9]+') THEN ':00' ELSE '' END AS TIME)"
     ),
@@ -132,8 +134,30 @@ MACROS = {
         "CASE WHEN trino_check(epoch_us(x) % 86400000000 <> 0, "
         "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date') THEN x END"
     ),
+    "trino_duration(x)": (
+        "CASE WHEN trino_check(NOT regexp_full_match(trim(x), "
+        "'[0-9]+([.][0-9]+)?[ ]*(ns|us|ms|s|m|h|d)'), 'INVALID_FUNCTION_ARGUMENT: duration is not "
+        "a valid data duration string: ' || x) THEN to_milliseconds(CAST(floor("
+        "CAST(rtrim(trim(x), 'nsumhd ') AS DOUBLE) * CASE regexp_extract(trim(x), '[a-z]+$')"
+        " WHEN 'ns' THEN 1e-6 WHEN 'us' THEN 1e-3 WHEN 'ms' THEN 1 WHEN 's' THEN 1e3 "
+        "WHEN 'm' THEN 6e4 WHEN 'h' THEN 36e5 WHEN 'd' THEN 864e5 END + 0.5) AS BIGINT)) END"
+    ),
     "trino_from_unixtime(x)": (
         "timezone('UTC', make_timestamp(CAST(floor(x * 1000 + 0.5) AS BIGINT) * 1000))"
+    ),
+    # https://trino.io/docs/current/functions/aggregate.html
+    "trino_finite(x)": "CASE WHEN isfinite(x) THEN x END",
+    # DuckDB's is of a sample, Trino's of the whole.
+    "trino_skewness(x, n)": "x * (n - 2) / sqrt(n * (n - 1.0))",
+    "trino_some(n)": (
+        "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: third argument of max_by/min_by "
+        "must be a positive integer') THEN n END"
+    ),
+    "trino_map_of(l)": ("map_from_entries(list_filter(l, lambda trino_e: trino_e.k IS NOT NULL))"),
+    "trino_multimap_of(l)": (
+        "map_from_entries(list_transform(list_distinct(list_transform(l, lambda trino_e: "
+        "trino_e.k)), lambda trino_k: {'k': trino_k, 'v': list_transform(list_filter(l, "
+        "lambda trino_e: trino_e.k = trino_k), lambda trino_e: trino_e.v)}))"
     ),
     # https://trino.io/docs/current/functions/array.html
     "trino_repeats(n)": (
@@ -182,7 +206,35 @@ MACROS = {
         "ELSE l[len(l) + s + 1:len(l) + s + n] END END"
     ),
     "trino_extreme(l, made)": "CASE WHEN NOT trino_has_null(l) THEN made END",
+    # https://trino.io/docs/current/functions/binary.html
+    "trino_from_hex(x)": (
+        "CASE WHEN trino_check(length(x) % 2 = 1, 'INVALID_FUNCTION_ARGUMENT: expected an even "
+        "number of digits, got ' || x) THEN unhex(x) END"
+    ),
+    "trino_big_endian(x, digits, size)": (
+        "unhex(lpad(hex((CAST(x AS HUGEINT) + size) % size), digits, '0'))"
+    ),
     # https://trino.io/docs/current/functions/string.html
+    "trino_strpos(s, t, n)": (
+        "CASE WHEN trino_check(n = 0, 'INVALID_FUNCTION_ARGUMENT: ''instance'' must be a positive "
+        "or negative number.') AND trino_check(t = '', 'NOT_SUPPORTED: strpos of the empty string: "
+        "the local Athena cannot answer it as Athena does') THEN coalesce(list_filter("
+        "range(1, length(s) + 1), lambda trino_i: substring(s, trino_i, length(t)) = t)[n], 0) END"
+    ),
+    "trino_split_entries(s, e, k)": (
+        "list_transform(CASE WHEN trino_check(e = '' OR k = '' OR e = k, "
+        "'INVALID_FUNCTION_ARGUMENT: the delimiters must be different and not empty') THEN "
+        "CASE WHEN s = '' THEN [] WHEN suffix(s, e) THEN string_split(s, e)[:-2] "
+        "ELSE string_split(s, e) END END, lambda trino_p: CASE WHEN trino_check("
+        "len(string_split(trino_p, k)) <> 2, 'INVALID_FUNCTION_ARGUMENT: Key-value delimiter must "
+        "appear exactly once in each entry. Bad input: ' || trino_p) THEN "
+        "{'k': string_split(trino_p, k)[1], 'v': string_split(trino_p, k)[2]} END)"
+    ),
+    "trino_url_decode(x)": (
+        "CASE WHEN trino_check(regexp_matches(x, '%($|[^0-9a-fA-F]|.$|.[^0-9a-fA-F])'), "
+        "'INVALID_FUNCTION_ARGUMENT: URLDecoder: Illegal hex characters in escape pattern') "
+        "THEN url_decode(replace(x, '+', ' ')) END"
+    ),
     "trino_substring(s, i)": (
         "CASE WHEN i = 0 OR -i > length(s) THEN '' WHEN i > 0 THEN substring(s, i) "
         "WHEN i < 0 THEN substring(s, length(s) + i + 1) END"
@@ -244,79 +296,10 @@ MACROS = {
         "CASE WHEN trino_check(is_match AND x = '', 'NOT_SUPPORTED: an empty group of a regular "
         "expression: the local Athena cannot tell it from one that did not match') THEN x END"
     ),
-    # https://trino.io/docs/current/functions/json.html
-    # Trino writes the names of an object in order; DuckDB in the order they come in, and keeps no
-    # more of a number than a double. What that would change is refused.
-    "trino_json_kept(t, j)": (
-        "CASE WHEN trino_check(len(list_filter(regexp_extract_all(CAST(j AS VARCHAR), "
-        "'[-0-9][-+.0-9eE]*[.eE][-+.0-9eE]*'), lambda trino_n: NOT regexp_matches(t, "
-        "'(^|[^-+.0-9eE])' || regexp_escape(trino_n) || '($|[^-+.0-9eE])'))) > 0, "
-        "'NOT_SUPPORTED: a number of this JSON: the local Athena cannot write it as Athena does') "
-        "THEN j END"
-    ),
-    "trino_json_at(t, p)": (
-        "CASE WHEN json_valid(t) AND json_exists(t, p) THEN trino_json_kept(t, json_extract(t, "
-        "p)) END"
-    ),
-    "trino_json_sorted(j)": (
-        "CASE WHEN trino_check(len(list_filter(json_extract(j, '$..*'), lambda trino_o: "
-        "json_type(trino_o) = 'OBJECT' AND json_keys(trino_o) <> list_sort(json_keys(trino_o)))) "
-        "> 0 "
-        "OR (json_type(j) = 'OBJECT' AND json_keys(j) <> list_sort(json_keys(j))), "
-        "'NOT_SUPPORTED: a JSON object whose names are not in order: the local Athena cannot "
-        "write it "
-        "as Athena does') THEN j END"
-    ),
-    "trino_json_scalar(t, p)": (
-        "CASE WHEN json_type(trino_json_at(t, p)) NOT IN ('OBJECT', 'ARRAY', 'NULL') "
-        "THEN json_extract_string(t, p) END"
-    ),
-    "trino_json_size(t, p)": (
-        "CASE json_type(trino_json_at(t, p)) WHEN 'OBJECT' THEN len(json_keys(t, p)) "
-        "WHEN 'ARRAY' THEN json_array_length(t, p) ELSE CASE WHEN trino_json_at(t, p) IS NOT NULL "
-        "THEN 0 END END"
-    ),
-    "trino_json_parse(t)": (
-        "CASE WHEN trino_check(NOT json_valid(t), 'INVALID_FUNCTION_ARGUMENT: Cannot convert "
-        "value to "
-        "JSON: ' || t) THEN trino_json_sorted(trino_json_kept(t, json(t))) END"
-    ),
     "trino_truncated(x)": "make_timestamp(epoch_us(x) // 1000 * 1000)",
-    "trino_json_scalar_text(j)": (
-        "CASE WHEN trino_check(json_type(j) IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot "
-        "cast ''' || CAST(j AS VARCHAR) || ''' to VARCHAR') THEN json_extract_string(j, '$') END"
-    ),
-    "trino_json_number(j, type)": (
-        "CASE WHEN trino_check(json_type(j) IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot "
-        "cast ''' || CAST(j AS VARCHAR) || ''' to ' || upper(type)) THEN CASE json_type(j) "
-        "WHEN 'BOOLEAN' THEN CASE WHEN json_extract_string(j, '$') = 'true' THEN '1' ELSE '0' END "
-        "WHEN 'DOUBLE' THEN CAST(CAST(round(CAST(json_extract_string(j, '$') AS DOUBLE)) AS "
-        "BIGINT) "
-        "AS VARCHAR) ELSE trino_integer(json_extract_string(j, '$'), type) END END"
-    ),
-    "trino_json_double(j)": (
-        "CASE WHEN trino_check(json_type(j) IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot "
-        "cast ''' || CAST(j AS VARCHAR) || ''' to DOUBLE') THEN CASE json_type(j) WHEN 'BOOLEAN' "
-        "THEN "
-        "CASE WHEN json_extract_string(j, '$') = 'true' THEN '1' ELSE '0' END "
-        "ELSE trino_double(json_extract_string(j, '$'), 'double') END END"
-    ),
-    "trino_json_boolean(j)": (
-        "CASE WHEN trino_check(json_type(j) IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot "
-        "cast ''' || CAST(j AS VARCHAR) || ''' to BOOLEAN') THEN CASE WHEN json_type(j) IN "
-        "('UBIGINT', 'BIGINT', 'DOUBLE') THEN CAST(json_extract_string(j, '$') AS DOUBLE) <> 0 "
-        "ELSE trino_boolean(json_extract_string(j, '$')) END END"
-    ),
-    "trino_json_items(j)": (
-        "CASE WHEN trino_check(json_type(j) NOT IN ('ARRAY', 'NULL'), 'INVALID_CAST_ARGUMENT: "
-        "Cannot "
-        "cast to array') AND json_type(j) = 'ARRAY' THEN from_json(j, '[\"JSON\"]') END"
-    ),
-    "trino_json_entries(j)": (
-        "CASE WHEN trino_check(json_type(j) NOT IN ('OBJECT', 'NULL'), 'INVALID_CAST_ARGUMENT: "
-        "Cannot "
-        "cast to map') AND json_type(j) = 'OBJECT' THEN list_transform(json_keys(j), "
-        "lambda trino_k: {'k': trino_k, 'v': json_extract(j, '$.\"' || trino_k || '\"')}) END"
+    "trino_random(a, b)": (
+        "CASE WHEN trino_check(b <= a, 'INVALID_FUNCTION_ARGUMENT: bound must be positive, or "
+        "greater than the first') THEN a + CAST(floor(random() * (b - a)) AS BIGINT) END"
     ),
     "trino_round_whole(x, d)": (
         "CASE WHEN trino_check(d < 0, 'NOT_SUPPORTED: round of a whole number to tens: the local "

@@ -13,6 +13,7 @@ from orchestrate.local_athena.translate.coercion import (
     back_to_instant,
     coerce,
     local_timestamp,
+    row_part,
 )
 from orchestrate.local_athena.translate.terms import (
     NOT_CONSTANT,
@@ -173,9 +174,7 @@ def compare(sign: str, left: Term, right: Term, place: str = "") -> Term:
     if joined is None:
         raise mismatch(f"{place}Cannot apply operator: {left.type} {sign} {right.type}")
     if joined.items and sign not in ("IS DISTINCT FROM", "IS NOT DISTINCT FROM"):
-        raise not_supported(
-            f"{left.type} {sign} {right.type}", "a NULL inside counts otherwise; compare the items"
-        )
+        return _nested(sign, left, right, joined)
     if joined == Type("json"):
         raise not_supported("comparing JSON values", "compare json_format of them")
     a, b = coerce(left, joined), coerce(right, joined)
@@ -183,6 +182,34 @@ def compare(sign: str, left: Term, right: Term, place: str = "") -> Term:
     if joined.name in ("real", "double") and sign in _FLIPPED:
         node = _with_nan(sign, a, b, node)
     return Term(node, BOOLEAN)
+
+
+def _nested(sign: str, left: Term, right: Term, joined: Type) -> Term:
+    """Compare arrays and rows item by item: a NULL inside makes the answer unknown."""
+    a, b = coerce(left, joined), coerce(right, joined)
+    if sign not in ("=", "<>") or joined.name == "map":
+        raise not_supported(f"{left.type} {sign} {right.type}", "compare the items")
+    if joined.name == "row":
+        tests = [
+            compare("=", Term(row_part(a, at), item), Term(row_part(b, at), item)).node
+            for at, item in enumerate(joined.items)
+        ]
+        node = duck(
+            "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN _3 END", a, b, exp.and_(*tests)
+        )
+    else:
+        pair = exp.to_identifier("trino_pair", quoted=True)
+        item = joined.items[0]
+        x, y = (Term(duck(f"struct_extract(_1, {at})", pair), item) for at in (1, 2))
+        test = compare("=", x, y).node
+        node = duck(
+            "CASE WHEN len(_1) <> len(_2) THEN false WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN "
+            'NOT trino_any(list_transform(list_zip(_1, _2), lambda "trino_pair": NOT _3)) END',
+            a,
+            b,
+            exp.Paren(this=test),
+        )
+    return Term(duck("NOT _1", exp.Paren(this=node)) if sign == "<>" else node, BOOLEAN)
 
 
 def _with_nan(sign: str, a: Term, b: Term, node: exp.Expr) -> exp.Expr:

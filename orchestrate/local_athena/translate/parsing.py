@@ -21,6 +21,9 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 _FOREIGN = (TokenType.DCOLON, TokenType.NULLSAFE_EQ, TokenType.ILIKE, TokenType.RLIKE)
 
+# What may stand right after a number.
+_SIGNS = set("+-*/%|<>=!,.()[];:?\"'&^~`@")
+
 _DDL = (exp.Create, exp.Alter, exp.Drop, exp.Describe)
 
 
@@ -59,6 +62,7 @@ def parse(sql: str) -> exp.Expr:
     _refuse_reserved(statement)
     if isinstance(statement, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge):
         _refuse_foreign(sql)
+        _refuse_late_offset(sql)
     return statement
 
 
@@ -75,12 +79,32 @@ def _syntax_error(error: ParseError | TokenError) -> QueryError:
 
 def _refuse_foreign(sql: str) -> None:
     """Refuse signs of other dialects, which sqlglot takes where Trino does not."""
-    for token in tokenize(sql):
-        if token.token_type in _FOREIGN:
+    tokens = tokenize(sql)
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        is_next = after is not None and after.start == token.end + 1
+        is_stuck = is_next and sql[token.end + 1] not in _SIGNS
+        if token.token_type == TokenType.NUMBER and is_stuck:
+            raise QueryError(
+                "SYNTAX_ERROR",
+                f"line {token.line}:{max(token.col - len(token.text) + 1, 1)}: identifiers must "
+                "not start with a digit; surround the identifier with double quotes",
+            )
+        is_hexadecimal = token.token_type in (TokenType.HEX_STRING, TokenType.BIT_STRING)
+        if token.token_type in _FOREIGN or (is_hexadecimal and sql[token.start] == "0"):
             raise QueryError(
                 "SYNTAX_ERROR",
                 f"line {token.line}:{max(token.col - len(token.text) + 1, 1)}: "
                 f"mismatched input '{token.text}'",
+            )
+
+
+def _refuse_late_offset(sql: str) -> None:
+    """Refuse OFFSET after LIMIT: in Trino it comes first."""
+    words = [token.text.upper() for token in tokenize(sql)]
+    for at, word in enumerate(words):
+        if word == "LIMIT" and words[at + 2 : at + 3] == ["OFFSET"]:
+            raise QueryError(
+                "SYNTAX_ERROR", "line 1:1: mismatched input 'OFFSET': put it before LIMIT"
             )
 
 

@@ -13,7 +13,7 @@ from sqlglot import exp
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.coercion import coerce, unify
 from orchestrate.local_athena.translate.operators import compare
-from orchestrate.local_athena.translate.scope import Scope, place_of
+from orchestrate.local_athena.translate.scope import Field, Scope, column_node, place_of
 from orchestrate.local_athena.translate.terms import Term, duck, mismatch, not_supported
 from orchestrate.local_athena.translate.types import BOOLEAN, UNKNOWN, common_type
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
 
 _QUANTIFIED = (exp.Any, exp.All)
+_WITH_NAN = ("double", "real")
 
 
 def _compared(sign: str) -> Callable[[Binder, exp.Expr, Scope], Term]:
@@ -77,6 +78,9 @@ def _quantified(
             f"{left.type}; cast one of them"
         )
     left = coerce(left, joined) if joined is not None else left
+    if left.type.name in _WITH_NAN:
+        left = Term(duck("trino_not_nan(_1)", left), left.type)
+        bound = _without_nan(binder, bound, fields)
     made = type(node)(this=left.node, expression=type(quantified)(this=exp.Subquery(this=bound)))
     return Term(made, BOOLEAN)
 
@@ -160,8 +164,24 @@ def _in_query(binder: Binder, node: exp.Expr, query: exp.Expr, scope: Scope) -> 
                 f"cast the query's column to {joined}",
             )
         left[at] = coerce(value, joined)
+    bound = _without_nan(binder, bound, fields)
     value_node = exp.Tuple(expressions=[v.node for v in left]) if is_row else left[0].node
     return Term(exp.In(this=value_node, query=exp.Subquery(this=bound)), BOOLEAN)
+
+
+def _without_nan(binder: Binder, query: exp.Query, fields: list[Field]) -> exp.Query:
+    """Refuse NaN among the values of a query, where DuckDB finds it equal to itself."""
+    if not any(field.type.name in _WITH_NAN for field in fields):
+        return query
+    name = binder.fresh("values")
+    columns = [exp.to_identifier(f"c{at}", quoted=True) for at in range(len(fields))]
+    items: list[exp.Expr] = []
+    for column, field in zip(columns, fields, strict=True):
+        node = column_node(column.name, name)
+        is_checked = field.type.name in _WITH_NAN
+        items.append(exp.alias_(duck("trino_not_nan(_1)", node) if is_checked else node, column))
+    alias = exp.TableAlias(this=exp.to_identifier(name, quoted=True), columns=columns)
+    return exp.Select(expressions=items).from_(exp.Subquery(this=query, alias=alias), copy=False)
 
 
 def _exists(binder: Binder, node: exp.Expr, scope: Scope) -> Term:

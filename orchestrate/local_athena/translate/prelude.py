@@ -7,9 +7,15 @@ A macro that fails does so by a cast of its message, which TRY catches as Trino 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.translate.json_macros import JSON_MACROS
 from orchestrate.local_athena.translate.macros import MACROS
+from orchestrate.local_athena.translate.native import FUNCTIONS
+
+if TYPE_CHECKING:
+    import duckdb
 
 # Of each connection (cursor). Integers are divided by `//`, and `/` of doubles follows IEEE 754.
 SETTINGS = (
@@ -19,20 +25,26 @@ SETTINGS = (
 )
 
 
-def prelude() -> list[str]:
-    """Give the statements that make the macros, to run once on a DuckDB instance."""
-    return [f"CREATE OR REPLACE MACRO {name} AS {body}" for name, body in MACROS.items()]
+def prepare(instance: duckdb.DuckDBPyConnection) -> None:
+    """Give an instance the functions and macros that translated statements call; once."""
+    for name, (function, parameters, returns) in FUNCTIONS.items():
+        instance.create_function(name, function, list(parameters), returns)
+    for name, body in (MACROS | JSON_MACROS).items():
+        instance.execute(f"CREATE OR REPLACE MACRO {name} AS {body}")
 
 
 _OWN = re.compile(r"Could not convert string '([A-Z]+(?:_[A-Z]+)+: .*)' to BOOL", re.DOTALL)
+_OF_PYTHON = re.compile(r"UDF: \w+: ([A-Z]+(?:_[A-Z]+)+: .*)")
 _KINDS = (
+    ("inside the TRY expression", "NOT_SUPPORTED"),
+    ("TRY can not be used", "NOT_SUPPORTED"),
+    ("Could not parse", "INVALID_FUNCTION_ARGUMENT"),
     ("field value out of range", "INVALID_CAST_ARGUMENT"),
     ("Casting value", "INVALID_CAST_ARGUMENT"),
     ("Overflow", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("out of range", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ("Could not convert", "INVALID_CAST_ARGUMENT"),
     ("Conversion Error", "INVALID_CAST_ARGUMENT"),
-    ("Could not parse", "INVALID_FUNCTION_ARGUMENT"),
     ("Map keys must be unique", "INVALID_FUNCTION_ARGUMENT"),
     ("More than one row returned", "SUBQUERY_MULTIPLE_ROWS"),
     ("must appear in the GROUP BY", "EXPRESSION_NOT_AGGREGATE"),
@@ -44,7 +56,7 @@ _KINDS = (
 def runtime_error(error: Exception) -> QueryError | None:
     """Give Trino's error for one that DuckDB raised while it ran, None if it is not the query's."""
     text = str(error)
-    own = _OWN.search(text)
+    own = _OWN.search(text) or _OF_PYTHON.search(text)
     if own:
         name, _, rest = own.group(1).partition(": ")
         return QueryError(name, rest.replace("''", "'"))

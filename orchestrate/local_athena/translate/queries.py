@@ -9,7 +9,7 @@ from orchestrate.local_athena.translate.coercion import coerce
 from orchestrate.local_athena.translate.expressions import Binder
 from orchestrate.local_athena.translate.relations import RelationBinder, quoted, renamed
 from orchestrate.local_athena.translate.scope import Field, Scope, column_node, held, place_of
-from orchestrate.local_athena.translate.terms import Term, mismatch, not_supported
+from orchestrate.local_athena.translate.terms import Term, check_orderable, mismatch, not_supported
 from orchestrate.local_athena.translate.types import common_type
 from orchestrate.local_athena.translate.windows import order_key
 
@@ -286,6 +286,7 @@ class QueryBinder(RelationBinder, Binder):
                     "INVALID_COLUMN_REFERENCE",
                     f"{place_of(inner)}ORDER BY position {inner.name} is not in select list",
                 )
+            check_orderable(fields[int(inner.name) - 1].type)
             return order_key(inner.copy(), key, is_down)
         if isinstance(inner, exp.Column) and not inner.args.get("table"):
             places = [at for at, field in enumerate(fields) if field.name == inner.name.lower()]
@@ -294,6 +295,7 @@ class QueryBinder(RelationBinder, Binder):
                     "AMBIGUOUS_NAME", f"{place_of(inner)}Column '{inner.name}' is ambiguous"
                 )
             if places:
+                check_orderable(fields[places[0]].type)
                 return order_key(exp.Literal.number(places[0] + 1), key, is_down)
         if items is None:
             raise QueryError(
@@ -306,7 +308,9 @@ class QueryBinder(RelationBinder, Binder):
             if field.name
         }
         inner_scope = Scope(parent=scope, variables=named, windows=scope.windows)
-        return order_key(self.term(inner, inner_scope).node, key, is_down)
+        found = self.term(inner, inner_scope)
+        check_orderable(found.type)
+        return order_key(found.node, key, is_down)
 
 
 def _refuse_hidden_keys(keys: list[exp.Ordered], items: list[exp.Expr]) -> None:

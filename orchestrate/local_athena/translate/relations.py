@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate.casts import row_part
-from orchestrate.local_athena.translate.coercion import unify
+from orchestrate.local_athena.translate.coercion import row_part, unify
 from orchestrate.local_athena.translate.expressions import Binder
 from orchestrate.local_athena.translate.scope import (
     Field,
@@ -78,7 +77,8 @@ class RelationBinder(Binder):
                     f"{place_of(column)}Column '{name}' is missing from one side of join or "
                     f"ambiguous",
                 )
-            if (merged or ours[0].type) != theirs[0].type:
+            is_float = theirs[0].type.name in ("double", "real")
+            if is_float or (merged or ours[0].type) != theirs[0].type:
                 raise not_supported(
                     f"{place_of(column)}USING of {merged or ours[0].type} and {theirs[0].type}",
                     "join with ON and a cast",
@@ -126,20 +126,28 @@ class RelationBinder(Binder):
 
     def values(self, node: exp.Values, scope: Scope) -> tuple[exp.Values, list[Field]]:
         """Bind VALUES: each column has the type that all its values turn into."""
-        rows = [
-            row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions
-        ]
+        rows = [self._row(row, scope) for row in node.expressions]
         if len({len(row) for row in rows}) != 1:
             raise mismatch(f"{place_of(node)}Values rows have mismatched types: different lengths")
         columns = [
-            unify([self.term(value, scope) for value in column], f"{place_of(node)}VALUES")
-            for column in zip(*rows, strict=True)
+            unify(list(column), f"{place_of(node)}VALUES") for column in zip(*rows, strict=True)
         ]
         made = [
             exp.Tuple(expressions=[column[at].node for column in columns])
             for at in range(len(rows))
         ]
         return exp.Values(expressions=made), [Field(None, column[0].type) for column in columns]
+
+    def _row(self, node: exp.Expr, scope: Scope) -> list[Term]:
+        """Give the columns of a row of VALUES: the fields of one that is a row itself."""
+        if isinstance(node, exp.Tuple) and len(node.expressions) == 1:
+            node = node.expressions[0]
+        if isinstance(node, exp.Tuple):
+            return [self.term(value, scope) for value in node.expressions]
+        found = self.term(node, scope)
+        if found.type.name != "row":
+            return [found]
+        return [Term(row_part(found, at), item) for at, item in enumerate(found.type.items)]
 
     def _values_source(self, node: exp.Values, scope: Scope) -> exp.Expr:
         made, fields = self.values(node, scope.outer())

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sqlglot import exp
 
 from orchestrate.local_athena.translate.casts import text_of
 from orchestrate.local_athena.translate.relations import quoted
 from orchestrate.local_athena.translate.scope import Field, column_node
 from orchestrate.local_athena.translate.terms import Term, not_supported
-from orchestrate.local_athena.translate.types import Type
+from orchestrate.local_athena.translate.types import Type, inside
 
 _ALIAS = "trino_result"
-
-
-def _inside(type_: Type) -> Iterator[Type]:
-    yield type_
-    for item in type_.items:
-        yield from _inside(item)
 
 
 def _is_text(type_: Type) -> bool:
@@ -32,7 +24,7 @@ def shown(query: exp.Query, fields: list[Field]) -> exp.Query:
         QueryError: They stand inside an array, a map or a row.
     """
     for field in fields:
-        for inner in _inside(field.type):
+        for inner in inside(field.type):
             if inner is not field.type and _is_text(inner):
                 raise not_supported(
                     f"a result of {field.type}", "take its parts apart, or convert to UTC"

@@ -85,6 +85,16 @@ def not_supported(what: str, why: str) -> QueryError:
     )
 
 
+def check_orderable(type_: Type) -> None:
+    """Refuse to order arrays and rows: Trino fails at a NULL inside, DuckDB gives it a place.
+
+    Raises:
+        QueryError: NOT_SUPPORTED.
+    """
+    if type_.items:
+        raise not_supported(f"an order of {type_}", "order by its parts")
+
+
 def mismatch(text: str) -> QueryError:
     """Make the error for operands of wrong types."""
     return QueryError("TYPE_MISMATCH", text)

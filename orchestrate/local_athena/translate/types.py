@@ -6,6 +6,7 @@ https://trino.io/docs/current/language/types.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -107,6 +108,13 @@ def _precision(digits: int) -> int:
             f"timestamp({digits}): the local Athena holds microseconds; use precision 6 or less",
         )
     return digits
+
+
+def inside(type_: Type) -> Iterator[Type]:
+    """Give a type and those it is made of."""
+    yield type_
+    for item in type_.items:
+        yield from inside(item)
 
 
 def array(item: Type) -> Type:

@@ -14,7 +14,7 @@ from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.intervals import interval
 from orchestrate.local_athena.translate.registry import call
 from orchestrate.local_athena.translate.scope import Scope, place_of
-from orchestrate.local_athena.translate.terms import Term, not_supported
+from orchestrate.local_athena.translate.terms import Term, check_orderable, not_supported
 from orchestrate.local_athena.translate.types import BIGINT
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def ordered(binder: Binder, key: exp.Expr, scope: Scope) -> exp.Ordered:
     """Bind a key of ORDER BY; NULLs are last in Trino, whichever the direction."""
     inner = key.this if isinstance(key, exp.Ordered) else key
     is_down = bool(key.args.get("desc"))
-    return order_key(binder.term(inner, scope).node, key, is_down)
+    found = binder.term(inner, scope)
+    check_orderable(found.type)
+    return order_key(found.node, key, is_down)
 
 
 def order_key(node: exp.Expr, key: exp.Expr, is_down: bool) -> exp.Ordered:
@@ -163,6 +165,10 @@ def _frame(binder: Binder, spec: exp.Expr, scope: Scope) -> exp.Expr:
     made = spec.copy()
     for key in ("start", "end"):
         bound = spec.args.get(key)
+        if isinstance(bound, exp.Neg):
+            raise QueryError(
+                "INVALID_WINDOW_FRAME", f"Window frame {key}ing offset must not be negative"
+            )
         if isinstance(bound, exp.Interval):
             made.set(key, interval(bound).node)
         elif isinstance(bound, exp.Expr):

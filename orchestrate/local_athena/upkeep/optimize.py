@@ -140,8 +140,7 @@ def _write(table: Table, group: Group, cancellation: Cancellation) -> list[DataF
         for source in group.sources:
             rows = read_rows(table, source.file, deleted, files.schema, files.arrow_schema)
             for part in rows:
-                if cancellation.is_asked:
-                    raise QueryError("USER_CANCELED", "Query was canceled")
+                cancellation.refuse_if_asked()
                 files.write(part)
         return files.close()
     except BaseException:

@@ -162,8 +162,7 @@ def _delete(table: Table, files: list[FileInfo], cancellation: Cancellation) -> 
     scheme = urlsplit(table.location()).scheme
 
     def delete(info: FileInfo) -> None:
-        if cancellation.is_asked:
-            raise QueryError("USER_CANCELED", "Query was canceled")
+        cancellation.refuse_if_asked()
         # Somebody else may have been faster: the catalog, or a loader that sweeps its own.
         with suppress(FileNotFoundError):
             table.io.delete(f"{scheme}://{info.path}")

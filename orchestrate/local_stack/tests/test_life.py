@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from orchestrate.local_stack import processes
 from orchestrate.local_stack.errors import StackError
+from orchestrate.local_stack.settings import PROJECT_ROOT
 from orchestrate.local_stack.tests.helpers import (
     PARTS,
     StackUnderTest,
@@ -93,14 +95,28 @@ def test_two_stacks_side_by_side_and_each_ends_with_its_process(
     tmp_path: Path, stack: StackUnderTest
 ) -> None:
     other = StackUnderTest(tmp_path / "other")
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
+    # As the tests do, with settings that are not among the variables of its process: those name
+    # the first stack, which must live on.
+    program = (
+        "import json, os, sys\n"
+        "from orchestrate.local_stack import stack\n"
+        "from orchestrate.local_stack.settings import StackSettings\n"
+        "settings = StackSettings.from_environment(json.loads(sys.argv[1]))\n"
+        "stack.up(settings, lambda *_: None, stop_with=os.getpid())\n"
+        "print('up', flush=True)\n"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, json.dumps(dict(other.settings.variables))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=PROJECT_ROOT,
+        env=stack.environment,
+    ) as parent:
         try:
-            commands = [
-                stack.start("up", f"--stop-with={os.getpid()}"),
-                other.start("up", f"--stop-with={parent.pid}"),
-            ]
-            for command in commands:
-                assert command.wait(timeout=60) == 0, command.communicate()
+            stack.up()
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"up\n"
             identifier = "SELECT system_identifier FROM pg_control_system()"
             found = {query(s, part, identifier) for s in (stack, other) for part in PARTS[:2]}
             assert len(found) == 4

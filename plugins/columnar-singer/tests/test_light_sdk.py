@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-_LEFT_OUT = ["requests", "urllib3", "joblib", "upath", "fsspec", "jsonpath_ng", "backoff"]
+_LEFT_OUT = [
+    *("requests", "urllib3", "joblib", "upath", "fsspec", "jsonpath_ng", "backoff"),
+    *("singer_sdk.streams.rest", "importlib_metadata", "packaging"),
+]
 
 
 def run(code: str) -> str:
@@ -26,6 +29,8 @@ import_sdk()
 import columnar_singer.target
 print([name for name in {_LEFT_OUT} if name in sys.modules])
 import requests, joblib
+from singer_sdk.streams.rest import RESTStream
+assert RESTStream.url_base
 assert issubclass(requests.ConnectionError, OSError) and joblib.Parallel
 """
     assert run(code) == "[]\n"
@@ -72,3 +77,18 @@ import {plugin}
 print([name for name in ("pyarrow", "numpy") if name in sys.modules])
 """
     assert run(code) == "[]\n"
+
+
+def test_what_is_imported_is_no_garbage_and_what_comes_later_may_be():
+    code = """
+import gc
+from columnar_singer.light_sdk import importing
+try:
+    with importing():
+        assert not gc.isenabled()
+        raise ImportError
+except ImportError:
+    pass
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+    assert run(code) == "True True\n"

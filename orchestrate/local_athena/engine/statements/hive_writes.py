@@ -217,6 +217,7 @@ def copy(session: Session, sql: str, files: Files) -> int:
         )
     else:
         target = f"{files.location.rstrip('/')}/{stem}.{extension}"
+    session.cancellation.take_effect()
     return session.cursor.write(f"copy ({sql}) to {literal(target)} ({options})")
 
 

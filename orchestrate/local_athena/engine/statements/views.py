@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrate.local_athena.engine import information_schema
 from orchestrate.local_athena.engine.statements.query import compiled
 from orchestrate.local_athena.metastore.catalog import HiveTable
 from orchestrate.local_athena.metastore.glue_shapes import View, view_input
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
+from orchestrate.local_athena.names import base_tables
 from orchestrate.local_athena.translate import parse
 
 if TYPE_CHECKING:
@@ -37,7 +39,10 @@ def create(session: Session, reader: Reader) -> QueryResult:
         raise QueryError("TABLE_ALREADY_EXISTS", f"'awsdatacatalog.{name}' is a {kind}")
     if there is not None and not replace:
         raise QueryError("TABLE_ALREADY_EXISTS", f"View 'awsdatacatalog.{name}' already exists")
-    _, columns = compiled(session, parse(text))
+    query = parse(text)
+    if any(table.text("db").lower() == information_schema.DATABASE for table in base_tables(query)):
+        raise QueryError("NOT_SUPPORTED", "a view on information_schema: write out its query")
+    _, columns = compiled(session, query)
     if renamed and len(renamed) != len(columns):
         raise QueryError(
             "MISMATCHED_COLUMN_ALIASES",

@@ -35,6 +35,20 @@ def test_databases(glue: Any) -> None:
     with pytest.raises(glue.exceptions.AlreadyExistsException):
         glue.create_database(DatabaseInput={"Name": "some"})
     assert glue.get_database(Name="some")["Database"]["Description"] == "d"
+    changed = {"Name": "some", "Description": "new", "Parameters": {"a": "1", "b": "2"}}
+    glue.update_database(Name="Some", DatabaseInput=changed)
+    glue.update_database(Name="some", DatabaseInput={**changed, "Parameters": {"b": "3"}})
+    listed = [each for each in glue.get_databases()["DatabaseList"] if each["Name"] == "some"]
+    for found in (*listed, glue.get_database(Name="some")["Database"]):
+        assert found["Description"] == "new"
+        assert found["Parameters"] == {"b": "3", "comment": "new"}
+    glue.update_database(Name="some", DatabaseInput={"Name": "some"})
+    assert "Description" not in glue.get_database(Name="some")["Database"]
+    for wrong in ({"Name": "other"}, {"Name": "some", "LocationUri": "s3://elsewhere/"}):
+        with pytest.raises(glue.exceptions.InvalidInputException, match="cannot become"):
+            glue.update_database(Name="some", DatabaseInput=wrong)
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.update_database(Name="nowhere", DatabaseInput={"Name": "nowhere"})
     first = glue.get_databases(MaxResults=1)
     assert len(first["DatabaseList"]) == 1
     names = [
@@ -127,6 +141,12 @@ def test_partitions(glue: Any, database: str) -> None:
     glue.update_partition(**table, PartitionValueList=[days[0], "x"], PartitionInput=changed)
     one = glue.get_partition(**table, PartitionValues=[days[0], "x"])["Partition"]
     assert one["Parameters"] == {"rows": "1"}
+    entry = {"PartitionValueList": [days[1], "x"], "PartitionInput": {"Parameters": {"rows": "2"}}}
+    nowhere = {"PartitionValueList": ["2020-01-01", "x"], "PartitionInput": {}}
+    answer = glue.batch_update_partition(**table, Entries=[entry, nowhere])
+    assert [each["PartitionValueList"][0] for each in answer["Errors"]] == ["2020-01-01"]
+    one = glue.get_partition(**table, PartitionValues=[days[1], "x"])["Partition"]
+    assert one["Parameters"] == {"rows": "2"}
     several = glue.batch_get_partition(
         **table, PartitionsToGet=[{"Values": [days[1], "x"]}, {"Values": ["2020-01-01", "x"]}]
     )
@@ -174,4 +194,9 @@ def test_dbts_key_reads_raw_data_and_does_not_change_them(server: Server, glue: 
 def test_what_is_never_there(glue: Any, database: str) -> None:
     found = glue.get_user_defined_functions(DatabaseName=database, Pattern="*")
     assert found["UserDefinedFunctions"] == []
+    glue.create_table(DatabaseName=database, TableInput=table_input("unindexed"))
+    table = {"DatabaseName": database, "TableName": "unindexed"}
+    assert glue.get_partition_indexes(**table)["PartitionIndexDescriptorList"] == []
+    found = glue.search_tables(SearchText="UNINDEX")["TableList"]
+    assert [(each["DatabaseName"], each["Name"]) for each in found] == [(database, "unindexed")]
     assert glue.get_catalog_import_status()["ImportStatus"]["ImportCompleted"]

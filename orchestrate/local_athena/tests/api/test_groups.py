@@ -85,6 +85,13 @@ def test_prepared_statements(athena: Any) -> None:
     assert (found["QueryStatement"], found["Description"]) == ("select ? + 1", "d")
     listed = athena.list_prepared_statements(WorkGroup="primary")["PreparedStatements"]
     assert [each["StatementName"] for each in listed] == ["one"]
+    several = athena.batch_get_prepared_statement(
+        WorkGroup="primary", PreparedStatementNames=["one", "none"]
+    )
+    assert [each["QueryStatement"] for each in several["PreparedStatements"]] == ["select ? + 1"]
+    assert [each["StatementName"] for each in several["UnprocessedPreparedStatementNames"]] == [
+        "none"
+    ]
     athena.delete_prepared_statement(**mine)
     with pytest.raises(athena.exceptions.ResourceNotFoundException):
         athena.get_prepared_statement(**mine)
@@ -97,6 +104,12 @@ def test_named_queries(athena: Any) -> None:
         athena.get_named_query(NamedQueryId=identifier)["NamedQuery"]["QueryString"] == "select 1"
     )
     assert athena.list_named_queries()["NamedQueryIds"] == [identifier]
+    athena.update_named_query(NamedQueryId=identifier, Name="m", QueryString="select 2")
+    several = athena.batch_get_named_query(NamedQueryIds=[identifier, "none"])
+    assert [(each["Name"], each["QueryString"]) for each in several["NamedQueries"]] == [
+        ("m", "select 2")
+    ]
+    assert [each["NamedQueryId"] for each in several["UnprocessedNamedQueryIds"]] == ["none"]
     athena.delete_named_query(NamedQueryId=identifier)
     assert athena.list_named_queries()["NamedQueryIds"] == []
 

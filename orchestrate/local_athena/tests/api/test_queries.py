@@ -265,7 +265,9 @@ def test_history_and_results_outlive_the_endpoint(
     athena = second.client("athena")
     rest = athena.get_query_results(QueryExecutionId=done, NextToken=page["NextToken"])
     assert len(page["ResultSet"]["Rows"]) + len(rest["ResultSet"]["Rows"]) == 1501
-    assert state(athena, running) == "CANCELLED"
+    status = athena.get_query_execution(QueryExecutionId=running)["QueryExecution"]["Status"]
+    assert status["State"] == "FAILED"
+    assert "the endpoint was stopped" in status["StateChangeReason"]
     second.stop()
 
 

@@ -139,6 +139,8 @@ def test_partitions_tell_the_bounds_of_columns(athena: Athena) -> None:
 
 def test_path_of_a_row(athena: Athena) -> None:
     location = athena.metastore.table(athena.database, "strokes")["StorageDescriptor"]["Location"]
+    athena.run("create table named with (table_type = 'ICEBERG') as select 'x' as filename")
+    athena.fails('select "$path" from named', "NOT_SUPPORTED")  # DuckDB would give 'x'
     ((path,),) = athena.rows('select "$path" from strokes where id = 2')
     assert path.startswith(f"{location}/data/")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -19,6 +20,7 @@ from orchestrate.local_athena.translate.scope import Scope, place_of
 from orchestrate.local_athena.translate.terms import (
     Term,
     cast_node,
+    check_orderable,
     duck,
     mismatch,
     not_supported,
@@ -40,7 +42,26 @@ if TYPE_CHECKING:
 define("cardinality(array(T)) -> bigint", "len(_1)")
 define("cardinality(map(K, V)) -> bigint", "CAST(cardinality(_1) AS BIGINT)")
 define("element_at(array(T), bigint) -> T", "trino_element_at(_1, _2)")
-define("contains(array(T), T) -> boolean", "trino_contains(_1, _2)")
+
+
+def _plain_items(made: str) -> Callable[[list[Term]], exp.Expr]:
+    """Compare items with `=`: not arrays or rows, in which a NULL or NaN counts otherwise."""
+
+    def rule(args: list[Term]) -> exp.Expr:
+        item = args[0].type.items[0]
+        if item.items:
+            raise not_supported(f"looking for {item} in an array", "use any_match")
+        if item.name not in ("double", "real"):
+            return duck(made, *args)
+        other = args[1]
+        text = "list_transform(_1, lambda trino_n: trino_not_nan(trino_n))"
+        checked = text if other.type.name == "array" else "trino_not_nan(_1)"
+        return duck(made, args[0], duck(checked, other))
+
+    return rule
+
+
+define("contains(array(T), T) -> boolean", _plain_items("trino_contains(_1, _2)"))
 # DuckDB's set functions drop NULLs and promise no order; Trino keeps the first of each.
 define("array_distinct(array(T)) -> array(T)", "trino_distinct(_1)")
 define(
@@ -49,16 +70,30 @@ define(
 )
 define(
     "array_remove(array(T), T) -> array(T)",
-    "CASE WHEN _2 IS NOT NULL THEN list_filter(_1, lambda trino_r: trino_r IS DISTINCT FROM _2) "
-    "END",
+    _plain_items(
+        "CASE WHEN _2 IS NOT NULL THEN list_filter(_1, lambda trino_r: trino_r IS DISTINCT FROM "
+        "_2) END"
+    ),
 )
 define(
     "array_position(array(T), T) -> bigint",
-    "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN coalesce(list_position(_1, _2), 0) END",
+    _plain_items(
+        "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN coalesce(list_position(_1, _2), 0) END"
+    ),
 )
+
+
+def _ordered(made: str) -> Callable[[list[Term]], exp.Expr]:
+    def rule(args: list[Term]) -> exp.Expr:
+        check_orderable(args[0].type.items[0])
+        return duck(made, *args)
+
+    return rule
+
+
 # A NULL inside makes the extreme unknown.
-define("array_min(array(T)) -> T", "trino_extreme(_1, list_min(_1))")
-define("array_max(array(T)) -> T", "trino_extreme(_1, list_max(_1))")
+for _name in ("min", "max"):
+    define(f"array_{_name}(array(T)) -> T", _ordered(f"trino_extreme(_1, list_{_name}(_1))"))
 for _type in ("double", "real"):
     for _name in ("min", "max"):
         define(
@@ -66,7 +101,7 @@ for _type in ("double", "real"):
             f"trino_extreme(_1, list_{_name}(list_transform(_1, lambda trino_n: "
             "trino_not_nan(trino_n))))",
         )
-define("array_sort(array(T)) -> array(T)", "list_sort(_1, 'ASC', 'NULLS LAST')")
+define("array_sort(array(T)) -> array(T)", _ordered("list_sort(_1, 'ASC', 'NULLS LAST')"))
 define("slice(array(T), bigint, bigint) -> array(T)", "trino_slice(_1, _2, _3)")
 define("flatten(array(array(T))) -> array(T)", "flatten(_1)")
 define(
@@ -79,9 +114,10 @@ define(
     "repeat(T, bigint) -> array(T)", "list_transform(range(trino_repeats(_2)), lambda trino_n: _1)"
 )
 define("arrays_overlap(array(T), array(T)) -> boolean",
+       _plain_items(
        "CASE WHEN _1 IS NULL OR _2 IS NULL THEN NULL WHEN list_has_any(_1, _2) THEN true "
        "WHEN (trino_has_null(_1) AND len(_2) > 0) OR (trino_has_null(_2) AND len(_1) > 0) "
-       "THEN NULL ELSE false END")  # fmt: skip
+       "THEN NULL ELSE false END"))  # fmt: skip
 
 
 def _by_membership(name: str, sign: str) -> None:

@@ -14,7 +14,7 @@ from orchestrate.local_athena.translate.coercion import unify
 from orchestrate.local_athena.translate.operators import compare
 from orchestrate.local_athena.translate.registry import define, special
 from orchestrate.local_athena.translate.scope import Scope, place_of
-from orchestrate.local_athena.translate.terms import Term, duck
+from orchestrate.local_athena.translate.terms import Term, check_orderable, duck
 from orchestrate.local_athena.translate.types import Type
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def _first_of(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
         )
     terms = unify([binder.term(arg, scope) for arg in node.expressions], f"{place_of(node)}{name}")
     made: exp.Expr = exp.Anonymous(this=name, expressions=[t.node for t in terms])
+    if name != "coalesce":
+        check_orderable(terms[0].type)
     if name != "coalesce" and terms[0].type.name in ("double", "real"):
         terms = [Term(duck("trino_not_nan(_1)", term), term.type) for term in terms]
         made = exp.Anonymous(this=name, expressions=[t.node for t in terms])

@@ -60,6 +60,8 @@ def mysql_format(pattern: str) -> str:
 def mysql_parse(pattern: str) -> tuple[str, str]:
     """Write a pattern of date_parse for strptime, with the regular expression of what it reads.
 
+    The text is to be read with `1970 ` before it: the year of a time alone, 1900 to DuckDB.
+
     Raises:
         QueryError: It holds what the two read otherwise.
     """
@@ -74,7 +76,12 @@ def mysql_parse(pattern: str) -> tuple[str, str]:
         text, digits = _PARSED[letter]
         made += text
         checked += digits
-    return made, checked
+    given = {letter for is_letter, letter in _mysql_letters(pattern) if is_letter}
+    if "Y" in given:  # it comes second, and counts
+        return f"1970 {made}", checked
+    if given & set("bcdeMm"):
+        raise not_supported("date_parse of a month or day without a year", "give %Y")
+    return f"%Y {made}", checked
 
 
 _JODA = {

@@ -192,6 +192,8 @@ def _from_unixtime_at(args: list[Term]) -> Term:
 define("from_unixtime(double, varchar)", _from_unixtime_at)
 define("to_unixtime(timestamp) -> double", "epoch(_1)")
 define("to_unixtime(timestamptz) -> double", "epoch(_1)")
+define("human_readable_seconds(double) -> varchar", "trino_readable_seconds(_1)")
+define("parse_duration(varchar) -> interval day to second", "trino_duration(_1)")
 define("to_milliseconds(interval day to second) -> bigint", "epoch_ms(_1)")
 
 
@@ -217,7 +219,7 @@ def _parse(args: list[Term]) -> Term:
     pattern, checked = mysql_parse(constant_text(args[1], "the pattern of date_parse"))
     node = duck(
         "CASE WHEN trino_check(NOT regexp_full_match(_1, _3), 'INVALID_FUNCTION_ARGUMENT: Invalid "
-        "format: \"' || _1 || '\"') THEN trino_truncated(strptime(_1, _2)) END",
+        "format: \"' || _1 || '\"') THEN trino_truncated(strptime('1970 ' || _1, _2)) END",
         args[0].node,
         literal(pattern),
         literal(checked),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from orchestrate.local_athena.translate.casts import row_part
+from orchestrate.local_athena.translate.coercion import row_part
 from orchestrate.local_athena.translate.lambdas import (
     applied,
     arguments,

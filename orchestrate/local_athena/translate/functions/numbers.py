@@ -5,6 +5,8 @@ https://trino.io/docs/current/functions/math.html, https://trino.io/docs/current
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrate.local_athena.translate.operators import arithmetic
 from orchestrate.local_athena.translate.registry import define
 from orchestrate.local_athena.translate.terms import Term, cast_node, duck, not_supported
@@ -61,6 +63,7 @@ define("round(double) -> double", "round(_1)")
 define("round(real) -> real", "round(_1)")
 define("round(decimal)", _rounded_decimal)
 define("round(double, integer) -> double", "round(_1, _2)")
+define("round(real, integer) -> real", "CAST(round(_1, _2) AS FLOAT)")
 define("round(whole, bigint) -> 1", "trino_round_whole(_1, _2)")
 define("round(decimal, integer)", _rounded_to)
 define("truncate(double) -> double", "trunc(_1)")
@@ -121,12 +124,43 @@ define("is_finite(double) -> boolean", "isfinite(_1)")
 define("is_infinite(double) -> boolean", "isinf(_1)")
 for _name in ("rand", "random"):
     define(f"{_name}() -> double", "random()")
-    define(f"{_name}(bigint) -> bigint", "CAST(floor(random() * _1) AS BIGINT)")
-    define(f"{_name}(bigint, bigint) -> bigint", "_1 + CAST(floor(random() * (_2 - _1)) AS BIGINT)")
+    define(f"{_name}(bigint) -> bigint", "trino_random(0, _1)")
+    define(f"{_name}(bigint, bigint) -> bigint", "trino_random(_1, _2)")
+_BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
+
+
+def _shifted(sign: str) -> Callable[[list[Term]], Term]:
+    """Shift in the bits of the type; `>>` fills with zeros, `>>>` with the sign."""
+
+    def rule(args: list[Term]) -> Term:
+        bits = _BITS[args[0].type.name]
+        wide = duck("CAST(_1 AS HUGEINT)", args[0])
+        places = duck(
+            "CAST(CASE WHEN trino_check(_1 < 0, 'INVALID_FUNCTION_ARGUMENT: shift must not be "
+            f"negative') THEN least(_1, {bits}) END AS INTEGER)",
+            args[1],
+        )
+        power = duck("CAST(pow(2, _1) AS HUGEINT)", places)
+        if sign == ">>>":
+            # Down to the next whole number: DuckDB's // goes towards 0.
+            made = duck("(_1 - ((_1 % _2) + _2) % _2) // _2", wide, power)
+            return Term(cast_node(made, args[0].type), args[0].type)
+        whole = 2**bits
+        unsigned = duck(f"(_1 + {whole}) % {whole}", wide)
+        made = duck(f"(_1 * _2) % {whole}" if sign == "<<" else "_1 // _2", unsigned, power)
+        signed = duck(f"CASE WHEN _1 >= {whole // 2} THEN _1 - {whole} ELSE _1 END", made)
+        return Term(cast_node(signed, args[0].type), args[0].type)
+
+    return rule
+
+
 define("bitwise_and(bigint, bigint) -> bigint", "_1 & _2")
 define("bitwise_or(bigint, bigint) -> bigint", "_1 | _2")
 define("bitwise_xor(bigint, bigint) -> bigint", "xor(_1, _2)")
 define("bitwise_not(bigint) -> bigint", "~_1")
+define("bitwise_left_shift(whole, bigint)", _shifted("<<"))
+define("bitwise_right_shift(whole, bigint)", _shifted(">>"))
+define("bitwise_right_shift_arithmetic(whole, bigint)", _shifted(">>>"))
 define("from_base(varchar, bigint) -> bigint", "trino_from_base(_1, _2)")
 define(
     "width_bucket(double, double, double, bigint) -> bigint", "trino_width_bucket(_1, _2, _3, _4)"

@@ -11,7 +11,7 @@ from orchestrate.local_athena.translate.operators import concatenated
 from orchestrate.local_athena.translate.registry import call, define, special
 from orchestrate.local_athena.translate.scope import Scope, place_of
 from orchestrate.local_athena.translate.terms import Term, duck, literal
-from orchestrate.local_athena.translate.types import VARCHAR
+from orchestrate.local_athena.translate.types import VARCHAR, array, map_of
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
@@ -25,6 +25,15 @@ define("upper(varchar) -> 1", "upper(trino_one_to_one(_1))")
 define("reverse(varchar) -> 1", "reverse(trino_plain(_1))")
 define("reverse(array(T)) -> array(T)", "list_reverse(_1)")
 define("strpos(varchar, varchar) -> bigint", "strpos(_1, _2)")
+define("strpos(varchar, varchar, bigint) -> bigint", "trino_strpos(_1, _2, _3)")
+define("split_to_map(varchar, varchar, varchar)",
+       "CAST(map_from_entries(trino_split_entries(_1, _2, _3)) AS MAP(VARCHAR, VARCHAR))",
+       returns=lambda args: map_of(VARCHAR, VARCHAR))  # fmt: skip
+define("split_to_multimap(varchar, varchar, varchar)",
+       "CAST(trino_multimap_of(trino_split_entries(_1, _2, _3)) AS MAP(VARCHAR, VARCHAR[]))",
+       returns=lambda args: map_of(VARCHAR, array(VARCHAR)))  # fmt: skip
+define("soundex(varchar) -> varchar", "trino_soundex(_1)")
+define("luhn_check(varchar) -> boolean", "trino_luhn(_1)")
 define("starts_with(varchar, varchar) -> boolean", "starts_with(_1, _2)")
 define("ends_with(varchar, varchar) -> boolean", "suffix(_1, _2)")
 define("replace(varchar, varchar) -> varchar", "trino_replace(_1, _2, '')")
@@ -62,7 +71,7 @@ define(
     "levenshtein(trino_plain(_1), trino_plain(_2))",
 )
 define("hamming_distance(varchar, varchar) -> bigint", "hamming(trino_plain(_1), trino_plain(_2))")
-define("url_decode(varchar) -> varchar", "url_decode(replace(_1, '+', ' '))")
+define("url_decode(varchar) -> varchar", "trino_url_decode(_1)")
 # As HTML forms: a blank is `+`, `*` stays.
 define(
     "url_encode(varchar) -> varchar",
@@ -101,4 +110,5 @@ def _concat_ws(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
 
 
 define("normalize(varchar) -> varchar", "nfc_normalize(_1)")
+define("normalize(varchar, varchar) -> varchar", "trino_normalize(_1, _2)")
 define("uuid() -> uuid", "uuid()")
