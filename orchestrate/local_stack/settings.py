@@ -107,6 +107,15 @@ class AccessKey:
     id: str
     secret: str = field(repr=False)
 
+    def client_arguments(self, endpoint: str, region: str) -> dict[str, str]:
+        """Arguments for ``boto3.client(service, **arguments)``."""
+        return {
+            "endpoint_url": endpoint,
+            "region_name": region,
+            "aws_access_key_id": self.id,
+            "aws_secret_access_key": self.secret,
+        }
+
 
 @dataclass(frozen=True)
 class LakeSettings:
@@ -165,12 +174,7 @@ class LakeSettings:
 
     def client_arguments(self, key: AccessKey) -> dict[str, str]:
         """Arguments for ``boto3.client("s3", **arguments)``."""
-        return {
-            "endpoint_url": self.s3_endpoint,
-            "region_name": self.region,
-            "aws_access_key_id": key.id,
-            "aws_secret_access_key": key.secret,
-        }
+        return key.client_arguments(self.s3_endpoint, self.region)
 
     def catalog_properties(self) -> dict[str, str]:
         """Properties for ``pyiceberg.catalog.load_catalog(name, **properties)``."""
@@ -211,12 +215,7 @@ class AthenaSettings:
 
     def client_arguments(self, key: AccessKey) -> dict[str, str]:
         """Arguments for ``boto3.client(service, **arguments)``: athena, glue or sts."""
-        return {
-            "endpoint_url": self.endpoint,
-            "region_name": self.region,
-            "aws_access_key_id": key.id,
-            "aws_secret_access_key": key.secret,
-        }
+        return key.client_arguments(self.endpoint, self.region)
 
 
 @dataclass(frozen=True)

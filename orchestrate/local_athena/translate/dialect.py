@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlglot import exp
 from sqlglot.dialects.athena import Athena, _TrinoTokenizer
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.parsers.athena import AthenaParser, AthenaTrinoParser
@@ -75,8 +74,3 @@ def tokenize(sql: str) -> list[Token]:
         sqlglot.errors.TokenError: It has an unclosed quote or comment.
     """
     return _TrinoTokenizer(AthenaSql()).tokenize(sql)
-
-
-def is_call(node: exp.Expr, name: str) -> bool:
-    """Say whether a node is a call of a function, by its lower-case name."""
-    return isinstance(node, exp.Anonymous) and node.name.lower() == name

@@ -59,7 +59,6 @@ class Function:
     is_variadic: bool
     returns: Returns
     build: Build
-    is_aggregate: bool
 
 
 FUNCTIONS: dict[str, list[Function]] = {}
@@ -79,7 +78,6 @@ def define(signature: str, build: Build, returns: Returns | None = None) -> None
             is_variadic,
             returns or result,
             build,
-            isinstance(build, str) and "agg_" in build,
         )
     )
 

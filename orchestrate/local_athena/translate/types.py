@@ -75,7 +75,7 @@ class Type:
 BOOLEAN, INTEGER, BIGINT = Type("boolean"), Type("integer"), Type("bigint")
 REAL, DOUBLE = Type("real"), Type("double")
 VARCHAR, VARBINARY, JSON, DATE = Type("varchar"), Type("varbinary"), Type("json"), Type("date")
-TIME, UNKNOWN, UUID = Type("time", (3,)), Type("unknown"), Type("uuid")
+UNKNOWN, UUID = Type("unknown"), Type("uuid")
 DAY_INTERVAL, MONTH_INTERVAL = Type("interval day to second"), Type("interval year to month")
 
 

@@ -184,16 +184,6 @@ class Process:
         return self._process.returncode, [json.loads(line) for line in stdout.splitlines()], stderr
 
 
-@pytest.fixture(autouse=True)
-def _signal_handlers_are_kept() -> Iterator[None]:
-    """The SDK sets handlers when a target is made; pytest needs its own."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
-
-
 @pytest.fixture(scope="session")
 def _url(make_database: Callable[[], str]) -> str:
     return make_database()

@@ -16,6 +16,7 @@ from orchestrate.local_athena.engine.statements.table_properties import (
     Value,
     list_of,
     read_with,
+    refuse_unknown,
     text_of,
 )
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
@@ -84,13 +85,7 @@ def _iceberg(
     columns: tuple[Column, ...],
     sql: str,
 ) -> int:
-    unknown = sorted(properties.keys() - _ICEBERG_PROPERTIES)
-    if unknown:
-        raise QueryError(
-            "INVALID_TABLE_PROPERTY",
-            f"Unsupported table property for Iceberg: {', '.join(unknown)}; allowed are "
-            + ", ".join(sorted(_ICEBERG_PROPERTIES)),
-        )
+    refuse_unknown(properties, _ICEBERG_PROPERTIES, "Iceberg")
     file_format = (text_of(properties, "format") or "parquet").lower()
     if file_format != "parquet":
         raise QueryError(

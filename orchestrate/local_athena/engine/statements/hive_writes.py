@@ -11,7 +11,12 @@ from orchestrate.local_athena.engine import hive_files
 from orchestrate.local_athena.engine.duck import literal, quoted
 from orchestrate.local_athena.engine.partitioning import PartitionField
 from orchestrate.local_athena.engine.statements.iceberg_writes import cast_columns, staged
-from orchestrate.local_athena.engine.statements.table_properties import Value, list_of, text_of
+from orchestrate.local_athena.engine.statements.table_properties import (
+    Value,
+    list_of,
+    refuse_unknown,
+    text_of,
+)
 from orchestrate.local_athena.metastore.catalog import HiveTable
 from orchestrate.local_athena.model import Column, QueryError
 from orchestrate.local_athena.types import (
@@ -72,13 +77,7 @@ def create_as(
     Raises:
         QueryError: A property is wrong, or the place is not empty.
     """
-    unknown = sorted(properties.keys() - _PROPERTIES)
-    if unknown:
-        raise QueryError(
-            "INVALID_TABLE_PROPERTY",
-            f"Unsupported table property for Hive: {', '.join(unknown)}; allowed are "
-            + ", ".join(sorted(_PROPERTIES)),
-        )
+    refuse_unknown(properties, _PROPERTIES, "Hive")
     file_format, compression = file_options(properties)
     keys = [each.lower() for each in list_of(properties, "partitioned_by")]
     if [each.name for each in columns[len(columns) - len(keys) :]] != keys:

@@ -36,6 +36,20 @@ def read_tblproperties(reader: Reader) -> dict[str, str]:
     return found
 
 
+def refuse_unknown(properties: Mapping[str, Value], known: frozenset[str], kind: str) -> None:
+    """Refuse properties that a kind of table, `Iceberg` or `Hive`, has not.
+
+    Raises:
+        QueryError: There is one.
+    """
+    if unknown := sorted(properties.keys() - known):
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY",
+            f"Unsupported table property for {kind}: {', '.join(unknown)}; allowed are "
+            + ", ".join(sorted(known)),
+        )
+
+
 def text_of(properties: Mapping[str, Value], name: str) -> str | None:
     """A property that is a text.
 
