@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrate.local_stack.settings import StackSettings
+
 PROJECT = Path(__file__).resolve().parents[1]
 ROOT = PROJECT.parent
 
@@ -34,6 +36,17 @@ def executable() -> Path:
         if candidate.exists():
             return candidate
     raise FileNotFoundError("no dbt found: run `make install`")
+
+
+def lake_variables(stack: StackSettings) -> dict[str, str]:
+    """The variables that lead dbt to the lake of a stack."""
+    lake, athena = stack.lake, stack.athena
+    return {
+        "AWS_ENDPOINT_URL": athena.endpoint,
+        "AWS_ENDPOINT_URL_S3": lake.s3_endpoint,
+        "AWS_ACCESS_KEY_ID": lake.dbt_key.id,
+        "AWS_SECRET_ACCESS_KEY": lake.dbt_key.secret,
+    }
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+{#
+  Ranges that hold the keys which a query gives, at most 100, read before the query they are for.
+
+  Athena skips the files and the parts of files whose keys all lie outside of the ranges it finds as
+  literals; of keys that grow with time (numbers that are counted up, UUIDs of version 7) the changed
+  ones lie close together. Other keys are found as well, only more is read. Postgres has indexes.
+
+  Args:
+    query: gives the keys in a column of this name.
+    column: numbers or text.
+
+  Returns:
+    Pairs of the least and the greatest key, as literals; none on Postgres.
+#}
+{% macro key_ranges(query, column) -%}
+  {{ return(adapter.dispatch('key_ranges', 'trackman')(query, column)) }}
+{%- endmacro %}
+
+{% macro postgres__key_ranges(query, column) -%}
+  {{ return(none) }}
+{%- endmacro %}
+
+{% macro athena__key_ranges(query, column) -%}
+  {%- set ranges = [] -%}
+  {%- if execute -%}
+    {%- for row in run_query(
+        'select min(' ~ column ~ '), max(' ~ column ~ ') from (select ' ~ column
+        ~ ', ntile(100) over (order by ' ~ column ~ ') as part from (select distinct ' ~ column
+        ~ ' from (' ~ query ~ ') where ' ~ column ~ ' is not null)) group by part order by 1'
+    ).rows -%}
+      {%- do ranges.append((literal_key(row[0]), literal_key(row[1]))) -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {{ return(ranges) }}
+{%- endmacro %}
+
+{% macro literal_key(key) -%}
+  {{ return("'" ~ key | replace("'", "''") ~ "'" if key is string else key | string) }}
+{%- endmacro %}
+
+
+{# Condition for keys that lie in one of the ranges; true where ranges are of no use. #}
+{% macro in_ranges(column, ranges) -%}
+  {%- if ranges is none -%}
+    true
+  {%- else -%}
+    (
+    {%- for least, greatest in ranges -%}
+      {{ column }} between {{ least }} and {{ greatest }}{{ ' or ' if not loop.last }}
+    {%- else -%}
+      {{ column }} is null
+    {%- endfor -%}
+    )
+  {%- endif -%}
+{%- endmacro %}
+
+
+{# Tell the merge which keys of its target it needs, so that it reads no others. #}
+{% macro touch_only_keys(key, ranges) -%}
+  {%- if ranges is not none -%}
+    {%- do touch_only(in_ranges('target.' ~ key, ranges)) -%}
+  {%- endif -%}
+{%- endmacro %}
