@@ -173,9 +173,11 @@ class History:
         )
         dbt.succeed("run", *options, timeout=3600)
         read: Counter[str] = Counter()
+        own = re.compile(rf'"{self.schema}(_\w+)?"')
         for query in self._queries(began):
             comment = re.match(r"-- /\* (\{.*\}) \*/", query["Query"])
-            if comment and (node := json.loads(comment[1]).get("node_id")):
+            if comment and own.search(query["Query"]):
+                node = json.loads(comment[1]).get("node_id", "")
                 read[node.rpartition(".")[2]] += query["Statistics"]["DataScannedInBytes"]
         return read
 

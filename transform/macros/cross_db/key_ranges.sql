@@ -1,5 +1,6 @@
 {#
-  Ranges that hold the keys which a query gives, at most 100, read before the query they are for.
+  Ranges that hold the keys which a query gives, read before the query they are for: at most 200, of
+  one key each if there are no more.
 
   Athena skips the files and the parts of files whose keys all lie outside of the ranges it finds as
   literals; of keys that grow with time (numbers that are counted up, UUIDs of version 7) the changed
@@ -10,7 +11,7 @@
     column: numbers or text.
 
   Returns:
-    Pairs of the least and the greatest key, as literals; none on Postgres.
+    Pairs of the least and the greatest key, as literals, in order; none on Postgres.
 #}
 {% macro key_ranges(query, column) -%}
   {{ return(adapter.dispatch('key_ranges', 'trackman')(query, column)) }}
@@ -25,7 +26,7 @@
   {%- if execute -%}
     {%- for row in run_query(
         'select min(' ~ column ~ '), max(' ~ column ~ ') from (select ' ~ column
-        ~ ', ntile(100) over (order by ' ~ column ~ ') as part from (select distinct ' ~ column
+        ~ ', ntile(200) over (order by ' ~ column ~ ') as part from (select distinct ' ~ column
         ~ ' from (' ~ query ~ ') where ' ~ column ~ ' is not null)) group by part order by 1'
     ).rows -%}
       {%- do ranges.append((literal_key(row[0]), literal_key(row[1]))) -%}
@@ -39,18 +40,24 @@
 {%- endmacro %}
 
 
-{# Condition for keys that lie in one of the ranges; true where ranges are of no use. #}
+{#
+  Condition for keys that lie in one of the ranges; true where ranges are of no use.
+
+  As a list or with its outer bounds DuckDB, under the local Athena, skips files by it as well.
+#}
 {% macro in_ranges(column, ranges) -%}
   {%- if ranges is none -%}
     true
+  {%- elif not ranges -%}
+    {{ column }} is null
+  {%- elif ranges | map('unique') | map('list') | map('length') | max == 1 -%}
+    {{ column }} in ({{ ranges | map('first') | join(', ') }})
   {%- else -%}
-    (
+    ({{ column }} between {{ ranges[0][0] }} and {{ ranges[-1][1] }} and (
     {%- for least, greatest in ranges -%}
       {{ column }} between {{ least }} and {{ greatest }}{{ ' or ' if not loop.last }}
-    {%- else -%}
-      {{ column }} is null
     {%- endfor -%}
-    )
+    ))
   {%- endif -%}
 {%- endmacro %}
 
