@@ -1,6 +1,6 @@
 {#
   Ranges that hold the keys which a query gives, read before the query they are for: at most 200, of
-  one key each if there are no more.
+  one key each if there are no more keys.
 
   Athena skips the files and the parts of files whose keys all lie outside of the ranges it finds as
   literals; of keys that grow with time (numbers that are counted up, UUIDs of version 7) the changed
@@ -54,8 +54,9 @@
     {{ column }} in ({{ ranges | map('first') | join(', ') }})
   {%- else -%}
     ({{ column }} between {{ ranges[0][0] }} and {{ ranges[-1][1] }} and (
-    {%- for least, greatest in ranges -%}
-      {{ column }} between {{ least }} and {{ greatest }}{{ ' or ' if not loop.last }}
+    {#- Few, for each `or` lies within the one before it. -#}
+    {%- for part in ranges | batch(8) -%}
+      {{ column }} between {{ part[0][0] }} and {{ part[-1][1] }}{{ ' or ' if not loop.last }}
     {%- endfor -%}
     ))
   {%- endif -%}

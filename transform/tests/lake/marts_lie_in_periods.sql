@@ -1,5 +1,3 @@
-{{ config(enabled=(target.type == 'athena')) }}
-
 {#
   Each partition of the marts that grow with time holds one period of it, so that a query for some
   days reads no other periods. What is looked at is the tables' metadata, which costs nothing.
