@@ -52,7 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     print("|---|---|---|---|---|")
     for versions in options.versions:
         with tempfile.TemporaryDirectory() as folder:
-            past = History(settings, f"versions_{versions}", Path(folder), versions, options.a_month)
+            past = History(
+                settings, f"versions_{versions}", Path(folder), versions, options.a_month
+            )
             past.create()
             read = past.build("--select", *models, "--full-refresh")
             size = past.bytes("strokes") / 1e6
