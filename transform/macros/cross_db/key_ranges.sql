@@ -1,10 +1,11 @@
 {#
-  Ranges that hold the keys which a query gives, read before the query they are for: at most 200, of
+  Ranges that hold the keys which a query gives, read before the query they are for: at most 1,000, of
   one key each if there are no more keys.
 
   Athena skips the files and the parts of files whose keys all lie outside of the ranges it finds as
   literals; of keys that grow with time (numbers that are counted up, UUIDs of version 7) the changed
-  ones lie close together. Other keys are found as well, only more is read. Postgres has indexes.
+  ones lie close together. Of more than 1,000 keys Trino keeps only the outer bounds
+  (ICEBERG_DOMAIN_COMPACTION_THRESHOLD of its IcebergSplitManager). Other keys are found as well, only more is read. Postgres has indexes.
 
   Args:
     query: gives the keys in a column of this name.
@@ -26,7 +27,7 @@
   {%- if execute -%}
     {%- for row in run_query(
         'select min(' ~ column ~ '), max(' ~ column ~ ') from (select ' ~ column
-        ~ ', ntile(200) over (order by ' ~ column ~ ') as part from (select distinct ' ~ column
+        ~ ', ntile(1000) over (order by ' ~ column ~ ') as part from (select distinct ' ~ column
         ~ ' from (' ~ query ~ ') where ' ~ column ~ ' is not null)) group by part order by 1'
     ).rows -%}
       {%- do ranges.append((literal_key(row[0]), literal_key(row[1]))) -%}
@@ -43,7 +44,7 @@
 {#
   Condition for keys that lie in one of the ranges; true where ranges are of no use.
 
-  As a list or with its outer bounds DuckDB, under the local Athena, skips files by it as well.
+  DuckDB, under the local Athena, skips files by a list and by outer bounds, not by several ranges.
 #}
 {% macro in_ranges(column, ranges) -%}
   {%- if ranges is none -%}
@@ -55,7 +56,7 @@
   {%- else -%}
     ({{ column }} between {{ ranges[0][0] }} and {{ ranges[-1][1] }} and (
     {#- Few, for each `or` lies within the one before it. -#}
-    {%- for part in ranges | batch(8) -%}
+    {%- for part in ranges | batch(40) -%}
       {{ column }} between {{ part[0][0] }} and {{ part[-1][1] }}{{ ' or ' if not loop.last }}
     {%- endfor -%}
     ))
