@@ -226,7 +226,7 @@ def main(arguments: Sequence[str]) -> int:
             else:
                 counts = "  ".join(f"{place} {rows}" for place, rows in _counts(one).items())
                 print(f"{'equal  ' if one.equal else 'DIFFERS'}  {one.table:<16}  {counts}")
-    except (StackError, psycopg.OperationalError) as error:
+    except (StackError, psycopg.OperationalError, OSError) as error:  # the lake's is an OSError
         print(str(error).splitlines()[0], file=sys.stderr)
         return 1
     return 1 if differing else 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from orchestrate.local_athena import version
 from orchestrate.local_athena.api.athena_catalog import AthenaCatalog
 from orchestrate.local_athena.api.athena_groups import WorkGroups
 from orchestrate.local_athena.api.athena_queries import AthenaQueries
@@ -57,9 +58,14 @@ def create(settings: StackSettings, data: Path, metastore: Metastore, engine: En
         services,
         _keys(lake),
         (athena.host, athena.port.number),
+        about=partial(_about, version.of_code(), queries),
         before_end=queries.close,
         after_end=entries.close,
     )
+
+
+def _about(code: str, queries: Queries) -> dict[str, object]:
+    return {"code": code, "queries": queries.count}
 
 
 def _keys(lake: LakeSettings) -> dict[str, Key]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from orchestrate.local_athena import version
 from orchestrate.local_stack.asking import Signing, request
-from orchestrate.local_stack.errors import CredentialsRefused
+from orchestrate.local_stack.errors import CredentialsRefused, NotAnsweringYet
 from orchestrate.local_stack.part import Part
 from orchestrate.local_stack.processes import clean_environment
 from orchestrate.local_stack.settings import (
@@ -85,6 +86,16 @@ class AthenaPart(Part):
             configuration = json.loads(answer)["WorkGroup"]["Configuration"]
             if configuration.get("BytesScannedCutoffPerQuery") != self.settings.bytes_limit:
                 raise CredentialsRefused(f"{self.settings.endpoint} has another limit of bytes")
+
+    def outdated(self) -> str | None:
+        """See Part: ask which code it runs; its queries fail when it stops, and say so."""
+        try:
+            about = json.loads(request(f"{self.settings.endpoint}/"))
+        except NotAnsweringYet:
+            return "new code"  # before it told its own
+        if about["code"] == version.of_code():
+            return None
+        return f"new code; queries failed: {about['queries']}" if about["queries"] else "new code"
 
     def leftovers(self) -> tuple[Path, ...]:
         """See Part: none."""

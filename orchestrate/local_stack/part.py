@@ -78,6 +78,10 @@ class Part(ABC):
             CredentialsRefused: it answers, but `provision` is needed.
         """
 
+    def outdated(self) -> str | None:
+        """Why the running server, which answers, is another than `command` would start now."""
+        return None
+
     @abstractmethod
     def leftovers(self) -> tuple[Path, ...]:
         """Files that a killed server leaves behind."""

@@ -79,20 +79,22 @@ def up(settings: StackSettings, report: Report, stop_with: int | None = None) ->
         for part in parts(settings):
             began = time.monotonic()
             process = part.find_process()
-            if process is not None and _runs_well(part, process):
+            runs_well = process is not None and _runs_well(part, process)
+            outdated = part.outdated() if runs_well else None
+            if process is not None and runs_well and outdated is None:
                 _remember(part, process.pid)
                 report(part.name, "running already", part.address, time.monotonic() - began)
             else:
-                wanting.append((part, process))
-        for part, process in wanting:
+                wanting.append((part, process, outdated))
+        for part, process, _ in wanting:
             _refuse_taken_ports(part, process)
         if stop_with is not None:
             watcher.start(settings, stop_with)
         for last in (False, True):
             _for_each(
                 [
-                    partial(_start, part, process, report)
-                    for part, process in wanting
+                    partial(_start, part, process, outdated, report)
+                    for part, process, outdated in wanting
                     if part.starts_last is last
                 ]
             )
@@ -179,8 +181,10 @@ def _remember(part: Part, pid: int) -> None:
     ).save(part.record_file)
 
 
-def _start(part: Part, process: psutil.Process | None, report: Report) -> None:
-    """Start `part`; `process` is a server of it that does not answer as it should."""
+def _start(
+    part: Part, process: psutil.Process | None, outdated: str | None, report: Report
+) -> None:
+    """Start `part`; `process` is a server of it that is `outdated` or does not answer."""
     began = time.monotonic()
     crashed = process is None and part.record_file.exists()
     part.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -203,6 +207,8 @@ def _start(part: Part, process: psutil.Process | None, report: Report) -> None:
         if new
         else "restarted (had crashed)"
         if crashed
+        else f"restarted ({outdated})"
+        if outdated
         else "restarted"
         if process is not None
         else "started"

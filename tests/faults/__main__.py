@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from orchestrate.local_stack.errors import StackError
 from tests.faults.chaos import Chaos, own_stack
 
 _DOCUMENT = """\
@@ -32,11 +33,15 @@ def main() -> int:
     parser.add_argument("--seed", default="1", help="of the plan (default: 1)")
     parser.add_argument("--report", type=Path, help="Markdown to write, up to its next section")
     given = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="faults-") as directory,
-        own_stack(Path(directory) / "stack") as settings,
-    ):
-        report = Chaos(settings, Path(directory), given.seed).run(given.kills)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="faults-") as directory,
+            own_stack(Path(directory) / "stack") as settings,
+        ):
+            report = Chaos(settings, Path(directory), given.seed).run(given.kills)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
     text = _DOCUMENT.format(report=report.as_markdown())
     print(text)
     if given.report is not None:

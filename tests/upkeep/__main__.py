@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 from orchestrate.local_stack import stack
+from orchestrate.local_stack.errors import StackError
 from orchestrate.local_stack.settings import StackSettings
 from tests.servers import stack_environment
 from tests.upkeep import simulation
@@ -21,9 +23,12 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         settings = StackSettings.from_environment(stack_environment(Path(directory)))
-        stack.up(settings, print, stop_with=os.getpid())
         try:
+            stack.up(settings, print, stop_with=os.getpid())
             return _run(settings, arguments.days, arguments.loads_a_day)
+        except StackError as error:
+            print(error, file=sys.stderr)
+            return 1
         finally:
             stack.down(settings, print)
 

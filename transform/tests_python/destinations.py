@@ -18,7 +18,7 @@ from extract.simulated_backend.world import read_world
 from orchestrate.local_stack.settings import StackSettings
 from tests.pipe import move, postgres_settings
 from tests.servers import Lake
-from transform.tests_python.project import Dbt
+from transform.tests_python.project import Dbt, lake_variables
 
 RAW = "raw_for_dbt"
 """The schema of the loaded rows: of this module's own, in a lake that other tests use too."""
@@ -40,8 +40,13 @@ _TRICKLE = (
     actions.purge_strokes,
     actions.purge_round,
 )
+_MOVE_A_BAY = """
+update bays
+set facility_id = (select facility_id from facilities where facility_id <> bays.facility_id limit 1)
+where bay_id = (select bay_id from sessions order by session_id limit 1)
+"""
 # Of each destination's own: numbers of its loader.
-_OWN = {"_sdc_sequence", "session_sequence"}
+_OWN = {"_sdc_sequence", "session_sequence", "facility_sequence", "strokes_sequence"}
 
 Row = tuple[Any, ...]
 
@@ -70,7 +75,10 @@ class Destinations:
             load(connection, scale=scale, seed=self._seed, until=datetime.now(UTC))
 
     def trickle(self, rounds: int = 3) -> Counter[tuple[str, str]]:
-        """Let the application do each of its actions a few times; returns the rows changed."""
+        """Let the application do each of its actions a few times; returns the rows changed.
+
+        A bay with sessions of the past moves to another facility, too.
+        """
         changes: Counter[tuple[str, str]] = Counter()
         self._seed += 1
         rng = np.random.default_rng(self._seed)
@@ -79,7 +87,8 @@ class Destinations:
             for action in _TRICKLE * rounds:
                 changes += action(connection, rng, world)
                 connection.commit()
-        return changes
+            moved = connection.execute(_MOVE_A_BAY).rowcount
+        return changes + Counter({("updated", "bays"): moved})
 
     def move(self) -> None:
         """Move what is new to both destinations, and mark what the source deleted for good."""
@@ -105,16 +114,10 @@ class Destinations:
 
     def dbt(self, target: str) -> Dbt:
         """dbt on a target: `db` or `lake`."""
-        lake, athena = self.stack.lake, self.stack.athena
         return Dbt(
             self.database,
             self.directory / target,
-            {
-                "AWS_ENDPOINT_URL": athena.endpoint,
-                "AWS_ENDPOINT_URL_S3": lake.s3_endpoint,
-                "AWS_ACCESS_KEY_ID": lake.dbt_key.id,
-                "AWS_SECRET_ACCESS_KEY": lake.dbt_key.secret,
-            },
+            lake_variables(self.stack),
             ("--target", target, "--vars", f"{{raw_schema: {RAW}}}"),
         )
 

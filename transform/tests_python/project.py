@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrate.local_stack.settings import StackSettings
+
 PROJECT = Path(__file__).resolve().parents[1]
 ROOT = PROJECT.parent
 
@@ -55,6 +57,17 @@ def _forks() -> Path:
 
 
 _servers: list[subprocess.Popen[bytes]] = []
+
+
+def lake_variables(stack: StackSettings) -> dict[str, str]:
+    """The variables that lead dbt to the lake of a stack."""
+    lake, athena = stack.lake, stack.athena
+    return {
+        "AWS_ENDPOINT_URL": athena.endpoint,
+        "AWS_ENDPOINT_URL_S3": lake.s3_endpoint,
+        "AWS_ACCESS_KEY_ID": lake.dbt_key.id,
+        "AWS_SECRET_ACCESS_KEY": lake.dbt_key.secret,
+    }
 
 
 @dataclass(frozen=True)

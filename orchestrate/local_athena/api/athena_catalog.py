@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,7 +80,12 @@ def _metadata(ask: Any) -> Any:  # noqa: ANN401
         return ask()
     except ApiError as error:
         if error.code == "EntityNotFoundException":
-            raise ApiError(_NOT_FOUND, f"{error.code}: {error.message}") from None
+            # Clients read the catalog's own code in this form.
+            detail = (
+                f"(Service: AmazonDataCatalog; Status Code: 400; Error Code: {error.code}; "
+                f"Request ID: {uuid.uuid4()}; Proxy: null)"
+            )
+            raise ApiError(_NOT_FOUND, f"{error.message} {detail}") from None
         raise
 
 

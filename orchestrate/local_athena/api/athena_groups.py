@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrate.local_athena.api import tokens
 from orchestrate.local_athena.api.errors import access_denied, invalid_request
 from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.model import Identity
@@ -178,13 +179,25 @@ class WorkGroups:
 
 def page(found: list[Any], member: str, parameters: Parameters, most: int = 50) -> Answer:
     """The page of `found` that a List operation asks for, as its member."""
-    token = parameters.get("NextToken", "0")
-    if not (token.isascii() and token.isdigit()):
-        raise invalid_request(f"NextToken is {token!r}: give one of an answer")
-    first = int(token)
+    first = position(member, parameters) or 0
     end = first + min(parameters.get("MaxResults", most), most)
-    following = {"NextToken": str(end)} if end < len(found) else {}
+    following = {"NextToken": tokens.write(member, end)} if end < len(found) else {}
     return {member: found[first:end]} | following
+
+
+def position(scope: str, parameters: Parameters) -> int | None:
+    """Where the page begins that a request asks for; None for the first.
+
+    Raises:
+        ApiError: The token is not one of `scope`.
+    """
+    token = parameters.get("NextToken")
+    if token is None:
+        return None
+    try:
+        return tokens.read(scope, token)
+    except ValueError as error:
+        raise invalid_request(str(error)) from None
 
 
 def _group(name: str, results: Answer, description: str = "") -> Answer:

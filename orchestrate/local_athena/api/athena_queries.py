@@ -14,7 +14,8 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from orchestrate.local_athena.api.athena_groups import WorkGroups
+from orchestrate.local_athena.api import tokens
+from orchestrate.local_athena.api.athena_groups import WorkGroups, position
 from orchestrate.local_athena.api.errors import ApiError, invalid_request
 from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.model import Column, Identity
@@ -124,10 +125,10 @@ class AthenaQueries:
     def list_query_executions(self, _: Identity, parameters: Parameters) -> Answer:
         """Ids of the queries of a work group, newest first."""
         group = self._groups.require(parameters.get("WorkGroup", "primary"))
-        before = _token(parameters)
+        before = position(group.name, parameters)
         count = min(parameters.get("MaxResults", _MAX_IDS), _MAX_IDS)
         names, following = self._history.newest(group.name, before, count)
-        return {"QueryExecutionIds": names} | _next_token(following)
+        return {"QueryExecutionIds": names} | _next_token(group.name, following)
 
     def stop_query_execution(self, _: Identity, parameters: Parameters) -> Answer:
         """Stop a query; one that has ended stays as it is."""
@@ -146,6 +147,10 @@ class AthenaQueries:
             raise invalid_request(
                 f"Query did not finish successfully. Final query state: {execution.state.value}"
             )
+        count = parameters.get("MaxResults", _MAX_RESULTS)
+        if count > _MAX_RESULTS:
+            raise invalid_request(f"MaxResults is {count}: give {_MAX_RESULTS} or less")
+        offset = position(execution.id, parameters) or 0
         rows: list[Row] = []
         following = None
         if execution.location.endswith((".csv", ".txt")):
@@ -153,8 +158,8 @@ class AthenaQueries:
                 identity,
                 execution.location,
                 len(execution.columns),
-                _token(parameters) or 0,
-                parameters.get("MaxResults", _MAX_RESULTS),
+                offset,
+                count,
             )
         is_text = execution.location.endswith(".txt")
         columns = [column_info(column, is_text=is_text) for column in execution.columns]
@@ -164,7 +169,7 @@ class AthenaQueries:
                 "Rows": [{"Data": [_datum(value) for value in row]} for row in rows],
                 "ResultSetMetadata": {"ColumnInfo": columns},
             },
-        } | _next_token(following)
+        } | _next_token(execution.id, following)
 
     def get_query_runtime_statistics(self, _: Identity, parameters: Parameters) -> Answer:
         """Times and sizes of a query that has ended; no stages, since DuckDB has none."""
@@ -317,14 +322,5 @@ def _datum(value: str | None) -> Answer:
     return {} if value is None else {"VarCharValue": value}
 
 
-def _token(parameters: Parameters) -> int | None:
-    token = parameters.get("NextToken")
-    if token is None:
-        return None
-    if not (token.isascii() and token.isdigit()):
-        raise invalid_request(f"NextToken is {token!r}: give one of an answer")
-    return int(token)
-
-
-def _next_token(following: int | None) -> Answer:
-    return {} if following is None else {"NextToken": str(following)}
+def _next_token(scope: str, following: int | None) -> Answer:
+    return {} if following is None else {"NextToken": tokens.write(scope, following)}

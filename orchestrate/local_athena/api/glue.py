@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from orchestrate.local_athena.api import tokens
 from orchestrate.local_athena.api.errors import ApiError, access_denied
 from orchestrate.local_athena.api.shapes import Answer, Parameters
 from orchestrate.local_athena.metastore.catalog import (
@@ -52,12 +53,14 @@ def refuse_unless_writable(identity: Identity, database: str) -> None:
 
 def page(found: list[Any], member: str, parameters: Parameters, default: int = _PAGE) -> Answer:
     """The page of `found` that a Get operation asks for, as its member."""
-    token = parameters.get("NextToken") or "0"
-    if not (token.isascii() and token.isdigit()):
-        raise invalid_input(f"NextToken is {token!r}: give one of an answer")
-    end = int(token) + min(parameters.get("MaxResults", default), _MAX_PAGE)
-    following = {"NextToken": str(end)} if end < len(found) else {}
-    return {member: found[int(token) : end]} | following
+    token = parameters.get("NextToken")
+    try:
+        first = tokens.read(member, token) if token else 0
+    except ValueError as error:
+        raise invalid_input(str(error)) from None
+    end = first + min(parameters.get("MaxResults", default), _MAX_PAGE)
+    following = {"NextToken": tokens.write(member, end)} if end < len(found) else {}
+    return {member: found[first:end]} | following
 
 
 def each(

@@ -85,8 +85,12 @@ def application(
     services: Sequence[Service],
     keys: Mapping[str, Key],
     pool: ThreadPoolExecutor,
+    about: Callable[[], Mapping[str, object]],
 ) -> Starlette:
-    """The endpoint over `services`, for the holders of `keys`; requests run in `pool`."""
+    """The endpoint over `services`, for the holders of `keys`; requests run in `pool`.
+
+    A GET is answered to everybody, with what `about` says of the endpoint.
+    """
     by_target = {service.target: service for service in services}
 
     async def serve(http: HttpRequest) -> Response:
@@ -99,7 +103,12 @@ def application(
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, answer, request, by_target, keys)
 
-    return Starlette(routes=[Route("/", serve, methods=["POST"])])
+    async def describe(_: HttpRequest) -> Response:
+        return Response(json.dumps(about()), media_type="application/json")
+
+    return Starlette(
+        routes=[Route("/", serve, methods=["POST"]), Route("/", describe, methods=["GET"])]
+    )
 
 
 class Server(uvicorn.Server):
@@ -111,6 +120,7 @@ class Server(uvicorn.Server):
         keys: Mapping[str, Key],
         address: tuple[str, int],
         *,
+        about: Callable[[], Mapping[str, object]],
         before_end: Callable[[], None],
         after_end: Callable[[], None],
     ) -> None:
@@ -120,6 +130,7 @@ class Server(uvicorn.Server):
             services: What is served.
             keys: To whom.
             address: Host and port.
+            about: Says what a GET is answered.
             before_end: Called before the requests in work are waited for.
             after_end: Called after the last of them.
         """
@@ -129,7 +140,7 @@ class Server(uvicorn.Server):
         host, port = address
         super().__init__(
             uvicorn.Config(
-                application(services, keys, self._pool),
+                application(services, keys, self._pool, about),
                 host=host,
                 port=port,
                 access_log=False,

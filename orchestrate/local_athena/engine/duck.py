@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
+import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,11 +104,13 @@ class Duck:
                 self._instance = None
 
     def _open(self) -> duckdb.DuckDBPyConnection:
+        spill = self._directory / "spill"
+        shutil.rmtree(spill, ignore_errors=True)  # what a killed endpoint left
         instance = duckdb.connect(
             config={
                 "threads": self._threads,
                 "memory_limit": self._memory,
-                "temp_directory": str(self._directory / "spill"),
+                "temp_directory": str(spill),
                 "autoinstall_known_extensions": "false",
                 "allow_community_extensions": "false",
             }

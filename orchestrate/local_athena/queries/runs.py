@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,12 @@ class Queries:
         self._pool.submit(self._run, request, cancellation)
         return True
 
+    @property
+    def count(self) -> int:
+        """How many have not ended."""
+        with self._changed:
+            return sum(not execution.is_final for execution, _ in self._live.values())
+
     def find(self, identifier: str) -> Execution | None:
         """The query with that id, as it is now."""
         with self._changed:
@@ -72,9 +79,13 @@ class Queries:
         """The query with that id once it has ended, or as it is after `seconds`."""
         with self._changed:
             self._changed.wait_for(
-                lambda: identifier not in self._live or self._closing, timeout=seconds
+                lambda: self._has_ended(identifier) or self._closing, timeout=seconds
             )
         return self.find(identifier)
+
+    def _has_ended(self, identifier: str) -> bool:
+        live = self._live.get(identifier)
+        return live is None or live[0].is_final
 
     def stop(self, identifier: str) -> None:
         """Stop a query that has not ended; one that waits ends at once."""
@@ -97,11 +108,11 @@ class Queries:
 
     def _run(self, request: QueryRequest, cancellation: Cancellation) -> None:
         with self._changed:
-            if request.id not in self._live:  # cancelled while it waited
+            if self._has_ended(request.id):  # cancelled while it waited
                 return
             execution = replace(self._live[request.id][0], state=State.RUNNING, started=time.time())
             self._live[request.id] = (execution, cancellation)
-            self._history.save(execution)
+            self._save(execution)
         # A thread of its own, since it may wait for the lake and not hear that it shall stop.
         moved = threading.Event()
         outcome: list[Execution] = []
@@ -154,9 +165,21 @@ class Queries:
 
     def _end(self, execution: Execution) -> None:
         """Keep how a query ended. The caller holds the lock."""
-        self._history.save(replace(execution, completed=time.time()))
-        del self._live[execution.id]
+        ended = replace(execution, completed=time.time())
+        if self._save(ended):
+            del self._live[ended.id]
+        else:  # whoever asks is told as long as the endpoint runs
+            self._live[ended.id] = (ended, self._live[ended.id][1])
         self._changed.notify_all()
+
+    def _save(self, execution: Execution) -> bool:
+        """Keep how far a query has come; whether that was written (a disk may be full)."""
+        try:
+            self._history.save(execution)
+        except sqlite3.Error:
+            _log.exception("query %s", execution.id)
+            return False
+        return True
 
     def _failed(
         self, execution: Execution, error: QueryError, cancellation: Cancellation

@@ -278,6 +278,10 @@ MACROS = {
         "CASE WHEN trino_check(isnan(x), 'NOT_SUPPORTED: NaN in an order: the local Athena cannot "
         "answer it as Athena does') THEN x END"
     ),
+    "trino_no_vertical_tab(x)": (
+        "CASE WHEN trino_check(contains(x, chr(11)), 'NOT_SUPPORTED: a vertical tab in a regular "
+        "expression: the local Athena cannot answer it as Athena does') THEN x END"
+    ),
     "trino_no_line_end(x)": (
         "CASE WHEN trino_check(ends_with(x, chr(10)), 'NOT_SUPPORTED: a line end before $ in a "
         "regular "

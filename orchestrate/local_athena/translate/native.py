@@ -74,6 +74,12 @@ def _readable_seconds(seconds: float) -> str:
     return ", ".join(parts) or "0 seconds"
 
 
+# Of what a JSON text cannot hold as it is, how Trino's writer (Jackson) puts it.
+_ESCAPED = {chr(code): f"\\u{code:04X}" for code in range(32)} | dict(
+    zip('"\\\b\t\n\f\r', ('\\"', "\\\\", "\\b", "\\t", "\\n", "\\f", "\\r"), strict=True)
+)
+
+
 class _Number(str):
     """A number of a JSON text, as written."""
 
@@ -95,7 +101,9 @@ def _written(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
         names = sorted(value, key=lambda name: name.encode("utf-16-be"))
         pairs = (f"{_written(name)}:{_written(value[name])}" for name in names)
         return "{" + ",".join(pairs) + "}"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPED.get(letter, letter) for letter in value) + '"'
+    return json.dumps(value)  # true, false, null
 
 
 def _hmac(name: str) -> Callable[[bytes, bytes], bytes]:

@@ -7,6 +7,11 @@ from sqlglot import exp
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.coercion import coerce
 from orchestrate.local_athena.translate.expressions import Binder
+from orchestrate.local_athena.translate.recursion import (
+    first_step,
+    refuse_other_types,
+    written_out,
+)
 from orchestrate.local_athena.translate.relations import RelationBinder, quoted, renamed
 from orchestrate.local_athena.translate.scope import Field, Scope, column_node, held, place_of
 from orchestrate.local_athena.translate.terms import Term, check_orderable, mismatch, not_supported
@@ -61,9 +66,7 @@ class QueryBinder(RelationBinder, Binder):
         if clause is None:
             return None
         if clause.args.get("recursive"):
-            raise not_supported(
-                "WITH RECURSIVE", "Athena stops after 10 steps; write the steps out"
-            )
+            clause = written_out(clause)
         made = []
         for cte in clause.expressions:
             if not isinstance(cte, exp.CTE):
@@ -71,6 +74,10 @@ class QueryBinder(RelationBinder, Binder):
             query, fields = self.subquery(cte.this, scope)
             fields = held(renamed(fields, cte.args["alias"].columns, place_of(cte)))
             name = cte.alias.lower()
+            first = scope.ctes.get(first_step(name))
+            if first is not None:
+                refuse_other_types(fields, first)
+                query, fields = self._as_types(query, fields, first), first
             scope.ctes[name] = fields
             alias = exp.TableAlias(this=quoted(name), columns=[quoted(f.held_as) for f in fields])
             made.append(exp.CTE(this=query, alias=alias))

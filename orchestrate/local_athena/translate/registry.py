@@ -152,7 +152,10 @@ def _build(overload: Function, taken: list[Term], bound: dict[str, Type]) -> Ter
     if callable(overload.returns):
         return Term(built, overload.returns(taken))
     if overload.returns.isdigit():
-        return Term(built, taken[int(overload.returns) - 1].type)
+        result = taken[int(overload.returns) - 1].type
+        if result.name == "char":  # held with its padding
+            built = duck(f"rpad(_1, {result.params[0]}, ' ')", built)
+        return Term(built, result)
     return Term(built, resolve(overload.returns, bound))
 
 

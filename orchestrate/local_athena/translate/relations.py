@@ -235,6 +235,13 @@ class RelationBinder(Binder):
                 f"{place_of(node)}SELECT * not allowed in queries without FROM clause",  # noqa: S608
             )
         if table is not None and not any(r.alias == table for r in scope.relations):
+            row = scope.column(table, None, place_of(node))
+            if row is not None and row.type.name == "row":
+                for at, (part, type_) in enumerate(
+                    zip(row.type.fields, row.type.items, strict=True)
+                ):
+                    yield part, Term(row_part(row, at), type_)
+                return
             raise QueryError(
                 "TABLE_NOT_FOUND", f"{place_of(node)}Unable to resolve reference {table}"
             )

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
+from orchestrate.local_stack import stack
 from orchestrate.local_stack.processes import ProcessRecord
 from orchestrate.local_stack.settings import AccessKey
 from orchestrate.local_stack.tests.helpers import (
@@ -47,6 +48,27 @@ def test_up_leaves_alone_what_runs(running: StackUnderTest) -> None:
     before = running.pids()
     running.up()
     assert running.pids() == before
+
+
+def test_up_starts_an_endpoint_of_other_code_anew(
+    running: StackUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, before = running.settings, running.pids()
+    arguments = settings.athena.client_arguments(settings.lake.owner_key)
+    athena = boto3.client("athena", **arguments)
+    thousand = "unnest(sequence(1, 10000))"
+    long = f"select count(*) from {thousand} as a(x), {thousand} as b(x), {thousand} as c(x)"
+    started = athena.start_query_execution(QueryString=long)["QueryExecutionId"]
+    told: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("orchestrate.local_athena.version.of_code", lambda: "what was pulled")
+        stack.up(settings, lambda part, state, *_: told.append(f"{part}: {state}"))
+    assert "local-athena: restarted (new code; queries failed: 1)" in told
+    changed = {part for part, pid in running.pids().items() if pid != before[part]}
+    assert changed == {"local-athena"}
+    status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+    assert status["State"] == "FAILED"
+    assert "the endpoint was stopped" in status["StateChangeReason"]
 
 
 @pytest.mark.parametrize("part", SERVERS)

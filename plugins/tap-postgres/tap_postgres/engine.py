@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/sql-copy.html
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from tap_postgres.blocks import Block
 
 _ANY_ENCODING = "SQL_ASCII"
+
+# numpy, when it is imported, starts a thread a processor for linear algebra, of which there is none
+# here. That takes as long as all the rest of the import.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def read(

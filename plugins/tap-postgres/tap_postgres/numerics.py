@@ -30,7 +30,8 @@ _NEGATIVE = 0x4000
 _HEADER_LENGTH = 8
 _DIGITS = 4
 _BASE = 10_000
-_POWERS = np.array([10**exponent for exponent in range(19)], np.int64)
+_MAX_DIGITS = 18
+_POWERS = np.array([10**exponent for exponent in range(_MAX_DIGITS + 1)], np.int64)
 _INT32_MAX = 2**31 - 1
 _INT32_MASK = 2**32 - 1
 
@@ -73,16 +74,20 @@ def read_decimal(message: Message, at: int, length: int, scale: int, limit: int)
         return IS_ODD, sign
     # The power of ten between the last group and the last digit of the column.
     shift = scale + _DIGITS * (load16(message, at + 2) + 1 - groups)
+    # To divide takes longer than all the rest; of so few digits nothing can overflow.
+    is_short = _DIGITS * groups + shift <= _MAX_DIGITS
     value = 0
     for index in range(groups):
         group, factor = _group(message, at, index, groups, shift)
-        if factor == 0 or value > (limit - group) // factor:
+        if factor == 0 or (not is_short and value > (limit - group) // factor):
             return IS_BAD, 0
         value = value * factor + group
     if shift > 0 and value > 0:
-        if shift > 18 or value > limit // _POWERS[shift]:
+        if shift > _MAX_DIGITS or (not is_short and value > limit // _POWERS[shift]):
             return IS_BAD, 0
         value *= _POWERS[shift]
+    if value > limit:
+        return IS_BAD, 0
     return IS_VALUE, -value if sign == _NEGATIVE else value
 
 

@@ -14,7 +14,7 @@ from columnar_singer.errors import UserError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
-from tap_postgres import engine, kernels
+from tap_postgres import engine, kernels, numerics
 from tap_postgres.blocks import Block
 from tap_postgres.columns import wire_columns
 from tap_postgres.copy_out import copy_statement
@@ -103,6 +103,28 @@ def test_what_a_server_sends_is_read(sent: list[bytes]) -> None:
     row = batch.slice(1).to_pylist()[0]
     assert (row["i2"], row["t"], row["j"], row["x"]) == (-2, "añb", '{"a": 1}', None)
     assert row["n38"] == Decimal("-1234567890123456789012345678.0123456789")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_a_numeric_is_read_exactly_or_not_at_all(data: st.DataObject) -> None:
+    groups = data.draw(st.lists(st.sampled_from([0, 1, 10, 99, 100, 9900, 9999]), max_size=7))
+    weight = data.draw(st.integers(-7, 7))
+    precision = data.draw(st.integers(1, 18))
+    scale = data.draw(st.integers(0, precision))
+    message = Message(struct.pack(f">4h{len(groups)}h", len(groups), weight, 0, scale, *groups))
+    limit = 10**precision - 1
+
+    value = sum(group * Decimal(10_000) ** (weight - at) for at, group in enumerate(groups))
+    exact = value.scaleb(scale) if value else Decimal(0)
+    what, found = numerics.read_decimal(message, 0, len(message), scale, limit)
+    if exact > limit or exact != int(exact):
+        assert what == numerics.IS_BAD
+    elif what == numerics.IS_VALUE:
+        assert found == exact
+    else:
+        # A server sends no zeros at either end, so what has some may be refused.
+        assert 0 in {groups[0], groups[-1]}
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))

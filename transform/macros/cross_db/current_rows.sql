@@ -16,25 +16,33 @@
     always_set: a column that is NULL in tombstones only, of the same name in the model.
     partition: `month` or `year` of `always_set` for tables that grow large and whose keys are never
       used again. A build then reads only the partitions of the lake's table in which rows changed.
+    since: a map from a column of the model, made by changed_in(), to the one whose change it tells.
 #}
-{% macro current_rows(relation, key, always_set='created_at', partition=none) -%}
-  {{ return(adapter.dispatch('current_rows', 'trackman')(relation, key, always_set, partition)) }}
+{% macro current_rows(relation, key, always_set='created_at', partition=none, since={}) -%}
+  {{ return(adapter.dispatch('current_rows', 'trackman')(
+      relation, key, always_set, partition, since
+  )) }}
 {%- endmacro %}
 
-{% macro postgres__current_rows(relation, key, always_set, partition) -%}
+{% macro postgres__current_rows(relation, key, always_set, partition, since) -%}
   {{ relation }}
 {%- endmacro %}
 
-{% macro athena__current_rows(relation, key, always_set, partition) -%}
+{% macro athena__current_rows(relation, key, always_set, partition, since) -%}
+  {%- set rules = {
+      'is_deleted': 'replace', '_sdc_sequence': 'replace', '_sdc_batched_at': 'replace'
+  } -%}
+  {%- for sequence, column in since.items() -%}
+    {%- do rules.update({sequence: 'case when src.' ~ always_set ~ ' is not null and src.' ~ column
+        ~ ' is distinct from target.' ~ column ~ ' then _new_ else _old_ end'}) -%}
+  {%- endfor -%}
   {{ config(
       unique_key=key,
       partitioned_by=[partition ~ '(' ~ always_set ~ ')'] if partition else none,
       incremental_predicates=['true'],
       merge_update_columns_default_rule=
         'case when src.' ~ always_set ~ ' is null then _old_ else _new_ end',
-      merge_update_columns_rules={
-        'is_deleted': 'replace', '_sdc_sequence': 'replace', '_sdc_batched_at': 'replace'
-      }
+      merge_update_columns_rules=rules
   ) }}
   {%- set is_unit_test = model.resource_type != 'model' -%}
   {#- Built before: what it says of a table is in that table's current rows, as tests expect. -#}
@@ -57,7 +65,7 @@
         {%- endfor %}
       from {{ relation }}
       {% if not is_unit_test and is_incremental() -%}
-      where {{ new_versions(relation, always_set, partition) }}
+      where {{ new_versions(relation, key[0], always_set, partition) }}
       {%- endif %}
     )
     where place = 1
@@ -76,4 +84,21 @@
 
 {% macro athena__newest(column) -%}
   newest{{ column }}
+{%- endmacro %}
+
+
+{#
+  The `_sdc_sequence` of the version that changed a column, which the argument `since` of
+  current_rows names; NULL on Postgres, where nothing is merged by it.
+#}
+{% macro changed_in() -%}
+  {{ return(adapter.dispatch('changed_in', 'trackman')()) }}
+{%- endmacro %}
+
+{% macro postgres__changed_in() -%}
+  cast(null as bigint)
+{%- endmacro %}
+
+{% macro athena__changed_in() -%}
+  {{ newest('_sdc_sequence') }}
 {%- endmacro %}

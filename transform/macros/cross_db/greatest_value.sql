@@ -15,16 +15,19 @@
 {%- endmacro %}
 
 {% macro athena__greatest_value(relation, column) -%}
-  {%- set metadata = relation.incorporate(
-      path={'identifier': relation.identifier ~ '$partitions'}
-  ) -%}
   {%- set files = run_query(
       'select max(data.' ~ column ~ '.max), count(*) - count(data.' ~ column ~ '.max) from '
-      ~ metadata
+      ~ partitions_of(relation)
   ).rows[0] -%}
   {%- if files[1] -%}
     {#- A partition in which the column is not known, or NULL throughout. -#}
     {%- set files = run_query('select max(' ~ column ~ ') from ' ~ relation).rows[0] -%}
   {%- endif -%}
   {{ return(files[0] or 0) }}
+{%- endmacro %}
+
+
+{# The table of what Iceberg knows of a table's partitions; of the lake only. #}
+{% macro partitions_of(relation) -%}
+  {{ return(relation.incorporate(path={'identifier': relation.identifier ~ '$partitions'})) }}
 {%- endmacro %}

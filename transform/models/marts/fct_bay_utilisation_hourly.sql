@@ -1,7 +1,8 @@
 {{
     config(
         unique_key=['facility_id', 'local_hour'],
-        indexes=[{'columns': ['facility_id', 'local_hour'], 'unique': true}]
+        indexes=[{'columns': ['facility_id', 'local_hour'], 'unique': true}],
+        partitioned_by=['year(local_date)']
     )
 }}
 

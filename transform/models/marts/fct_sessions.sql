@@ -1,17 +1,65 @@
 {{
     config(
+        materialized='incremental',
         unique_key='session_id',
         indexes=[
             {'columns': ['session_id'], 'unique': true},
             {'columns': ['player_id', 'started_at']},
             {'columns': ['bay_id', 'started_at']}
-        ]
+        ],
+        partitioned_by=['month(started_at)'],
+        incremental_predicates=['true'],
+        delete_condition='src._sdc_sequence is null',
+        insert_condition='src._sdc_sequence is not null'
     )
 }}
 
-with sessions as (
+{#
+  In the lake a session is made anew when it changed, when one of its strokes did, and when its bay
+  belongs to another facility than it did.
+#}
 
-    select * from {{ ref('stg_trackman_backend__sessions') }} where not is_deleted
+-- depends_on: {{ ref('stg_trackman_backend__strokes') }}
+
+{% if merges_changes() -%}
+{%- set moved_bays = run_query(
+    'select bay_id from ' ~ ref('stg_trackman_backend__bays')
+    ~ ' where facility_sequence > ' ~ watermark('facility_sequence')
+).columns[0].values() -%}
+{%- set changed -%}
+    select session_id
+    from {{ ref('stg_trackman_backend__sessions') }}
+    where _sdc_sequence > {{ watermark('_sdc_sequence') }}
+        {%- if moved_bays %}
+        or bay_id in ({{ moved_bays | join(', ') }})
+        {%- endif %}
+
+    union
+
+    select session_id
+    from {{ ref('stg_trackman_backend__strokes') }}
+    where _sdc_sequence > {{ watermark('strokes_sequence') }}
+{%- endset -%}
+{%- set touched = key_ranges(changed, 'session_id') -%}
+{%- do touch_only_keys('session_id', touched) -%}
+{%- endif %}
+
+with
+{%- if merges_changes() %} changed as (
+
+    {{ changed }}
+
+),
+
+{% endif %} sessions as (
+
+    select *
+    from {{ ref('stg_trackman_backend__sessions') }}
+    where not is_deleted
+        {%- if merges_changes() %}
+        and session_id in (select session_id from changed)
+        and {{ in_ranges('session_id', touched) }}
+        {%- endif %}
 
 ),
 
@@ -29,8 +77,13 @@ strokes as (
         count(distinct club_id) as count_clubs,
         max(carry) as longest_carry,
         max(cast(ball_speed as double precision)) as fastest_ball_speed,
-        sum(strokes_gained) as strokes_gained
+        sum(strokes_gained) as strokes_gained,
+        max(_sdc_sequence) as strokes_sequence
     from {{ ref('fct_strokes') }}
+    {%- if merges_changes() %}
+    where session_id in (select session_id from changed)
+        and {{ in_ranges('session_id', touched) }}
+    {%- endif %}
     group by session_id
 
 ),
@@ -73,11 +126,17 @@ final as (
         cast(sessions.local_started_at as date) as local_date,
         sessions.updated_at,
         -- loading
-        sessions._sdc_sequence
+        sessions._sdc_sequence,
+        bays.facility_sequence,
+        strokes.strokes_sequence
     from with_text_key as sessions
     left join bays on sessions.bay_id = bays.bay_id
     left join strokes on sessions.session_key = strokes.session_id
 
 )
 
+{% if merges_changes() -%}
+{{ rows_or_nulls('final', 'changed', 'session_id') }}
+{%- else -%}
 select * from final
+{%- endif %}

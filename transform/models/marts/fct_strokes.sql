@@ -34,20 +34,29 @@
 -- depends_on: {{ ref('stg_trackman_backend__sessions') }}
 
 {% if is_incremental() -%}
+{%- set newer_sessions -%}
+    _sdc_sequence > {{ watermark('session_sequence') }}
+{%- endset -%}
 {%- set changed -%}
     -- The views are named here once more, for Postgres reads a query that two others share in full.
-    select stroke_id
+    select stroke_id, session_id
     from {{ ref('stg_trackman_backend__strokes') }}
     where _sdc_sequence > {{ watermark('_sdc_sequence') }}
 
     union
 
-    select strokes.stroke_id
+    select strokes.stroke_id, strokes.session_id
     from {{ ref('stg_trackman_backend__strokes') }} as strokes
     inner join {{ ref('stg_trackman_backend__sessions') }} as sessions
         on strokes.session_id = sessions.session_id
-    where sessions._sdc_sequence > {{ watermark('session_sequence') }}
+    where sessions.{{ newer_sessions }}
+        and {{ in_ranges('strokes.session_id', key_ranges(
+            'select session_id from ' ~ ref('stg_trackman_backend__sessions')
+                ~ ' where ' ~ newer_sessions, 'session_id'
+        )) }}
 {%- endset -%}
+{%- set strokes = key_ranges(changed, 'stroke_id') -%}
+{%- do touch_only_keys('stroke_id', strokes) -%}
 {%- endif %}
 
 with joined as (
@@ -131,9 +140,8 @@ final as (
     from joined
     {% if is_incremental() -%}
     where stroke_id in (select stroke_id from changed)
-        {{ and_in_touched_partitions(
-            ref('stg_trackman_backend__strokes'), 'stroke_id', changed, 'hit_at', 'month'
-        ) }}
+        and {{ in_ranges('stroke_id', strokes) }}
+        and {{ in_ranges('session_id', key_ranges(changed, 'session_id')) }}
     {%- else -%}
     where not is_gone
     {%- endif %}

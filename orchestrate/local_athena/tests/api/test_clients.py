@@ -18,6 +18,7 @@ import boto3
 import pandas as pd  # type: ignore[import-untyped]
 import pyathena
 import pytest
+import sqlalchemy
 from pyathena import aio_connect
 from pyathena.async_cursor import AsyncCursor
 from pyathena.cursor import DictCursor
@@ -82,6 +83,34 @@ def test_pyathena_cursor(connection: Any) -> None:
     with pytest.raises(pyathena.error.OperationalError, match="does_not_exist"):
         cursor.execute("select * from does_not_exist")
     assert connection.cursor(DictCursor).execute("select 1 as a").fetchall() == [{"a": 1}]
+
+
+def test_pyathena_dialect_of_sqlalchemy(connection: Any, place: str) -> None:
+    engine = sqlalchemy.create_engine(
+        f"awsathena+rest://@athena.eu-west-1.amazonaws.com:443/{DATABASE}?s3_staging_dir={place}"
+    )
+    cursor = connection.cursor()
+    cursor.execute(
+        f"create external table inspected (id int comment 'number', name string) "
+        f"partitioned by (day string) stored as parquet location '{place}inspected/'"
+    )
+    cursor.execute("create or replace view inspected_view as select id from inspected")
+    found = sqlalchemy.inspect(engine)
+    assert DATABASE in found.get_schema_names()
+    assert "inspected" in found.get_table_names()
+    assert "inspected_view" in found.get_view_names()
+    assert found.has_table("inspected") and not found.has_table("nothing")
+    names = {column["name"]: str(column["type"]) for column in found.get_columns("inspected")}
+    assert names == {"id": "INTEGER", "name": "VARCHAR", "day": "VARCHAR"}
+    assert "select id from inspected" in found.get_view_definition("inspected_view").lower()
+    with engine.connect() as asked:
+        table = sqlalchemy.Table("inspected", sqlalchemy.MetaData(), autoload_with=engine)
+        count = sqlalchemy.select(sqlalchemy.func.count()).select_from(table)
+        assert asked.execute(count.where(table.c.id > 1)).scalar() == 0
+        schemas = asked.exec_driver_sql("select schema_name from information_schema.schemata")
+        assert (DATABASE,) in [tuple(row) for row in schemas]
+    cursor.execute("drop view inspected_view")
+    cursor.execute("drop table inspected")
 
 
 def test_pyathena_reads_a_result_of_several_pages(connection: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 import uuid
@@ -105,6 +106,24 @@ def test_pages_hold_every_row_once(athena: Any) -> None:
     assert found == expected
 
 
+def test_a_token_leads_into_no_other_result(athena: Any) -> None:
+    mine, other = (
+        run(athena, f"select {n} + i as i from range(1500) r(i)")["QueryExecutionId"]
+        for n in (1, 1000)
+    )
+    token = athena.get_query_results(QueryExecutionId=mine)["NextToken"]
+    offset = token.partition("-")[0]
+    for wrong in (offset, "7", "-1", "none", f"{int(offset) + 1}-{token.partition('-')[2]}"):
+        with pytest.raises(ClientError, match="NextToken is"):
+            athena.get_query_results(QueryExecutionId=mine, NextToken=wrong)
+        with pytest.raises(ClientError, match="NextToken is"):
+            athena.list_query_executions(NextToken=wrong)
+    with pytest.raises(ClientError, match="NextToken is"):
+        athena.get_query_results(QueryExecutionId=other, NextToken=token)
+    with pytest.raises(ClientError, match="MaxResults is 1001"):
+        athena.get_query_results(QueryExecutionId=mine, MaxResults=1001)
+
+
 def test_a_page_that_ends_with_the_result_has_no_token(athena: Any) -> None:
     identifier = run(athena, "select i from range(9) r(i)")["QueryExecutionId"]
     page = athena.get_query_results(QueryExecutionId=identifier, MaxResults=10)
@@ -174,6 +193,17 @@ def test_a_query_waits_while_as_many_run_as_may(athena: Any) -> None:
     assert found["Status"]["State"] == "SUCCEEDED"
     assert found["Statistics"]["QueryQueueTimeInMillis"] > 0
     assert state(athena, stopped) == "CANCELLED"
+
+
+def test_a_query_ends_though_its_end_cannot_be_kept(
+    athena: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("orchestrate.local_athena.queries.history.History.save", full)
+    assert rows(athena, "select 1 as i") == [["i"], ["1"]]
+    assert run(athena, "fail X: y")["Status"]["State"] == "FAILED"
 
 
 def test_queries_run_side_by_side(athena: Any) -> None:

@@ -235,6 +235,49 @@ def _reduce(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     return Term(out, ended.type)
 
 
+@special("array_sort")
+def _sort(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
+    """With a comparison, an item's place is the count of those that come before it."""
+    if len(node.expressions) == 1:
+        return call("array_sort", [binder.term(node.expressions[0], scope)], place_of(node))
+    values, rule = arguments(node, 2)
+    whole = _array(binder, values, scope)
+    item_type = whole.type.items[0]
+    mine, x = variable(binder, item_type)
+    other, y = variable(binder, item_type)
+    at, _ = variable(binder, BIGINT)
+    at_other, _ = variable(binder, BIGINT)
+    compared = body(binder, rule, scope, [y, x])
+    if not compared.type.is_integer:
+        raise mismatch(f"{place_of(node)}array_sort: the function gives {compared.type}, no number")
+    before = duck(
+        "CASE WHEN trino_check(_1 IS NULL OR _1 NOT IN (-1, 0, 1), 'INVALID_FUNCTION_ARGUMENT: "
+        "Lambda comparator must return either -1, 0, or 1') THEN _2 <> _3 AND (_1 < 0 OR (_1 = 0 "
+        "AND _2 < _3)) END",
+        compared.node,
+        at_other,
+        at,
+    )
+    others = applied("list_filter", whole.node, function(before, other, at_other))
+    keyed = function(duck("{'n': len(_1), 'i': _2, 'x': _3}", others, at, mine), mine, at)
+    made = applied("list_sort", applied("list_transform", whole.node, keyed))
+    return Term(duck("list_transform(_1, lambda trino_e: trino_e.x)", made), whole.type)
+
+
+define(
+    "ngrams(array(T), bigint)",
+    lambda args: Term(
+        duck(
+            "CASE WHEN trino_check(_2 <= 0, 'INVALID_FUNCTION_ARGUMENT: N must be positive') THEN "
+            "CASE WHEN len(_1) <= _2 THEN [_1] ELSE list_transform(range(1, len(_1) - _2 + 2), "
+            "lambda trino_i: list_slice(_1, trino_i, trino_i + _2 - 1)) END END",
+            *args,
+        ),
+        array(args[0].type),
+    ),
+)
+
+
 @special("zip")
 def _zip(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     """The shorter arrays are filled with NULLs."""

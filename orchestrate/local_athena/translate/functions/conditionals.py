@@ -74,6 +74,12 @@ def _row(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     return Term(made, type_)
 
 
+# For rows beyond the last step of a recursion; not known before the query runs.
+define(
+    "trino too deep() -> boolean",
+    "trino_check(random() < 2, 'NOT_SUPPORTED: Recursion depth limit exceeded (10). Use "
+    "''max_recursion_depth'' session property to modify the limit.')",
+)
 define(
     "typeof(T) -> varchar",
     lambda args: exp.Literal.string(str(args[0].type)),

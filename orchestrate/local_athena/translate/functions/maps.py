@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from orchestrate.local_athena.translate.coercion import row_part
+from orchestrate.local_athena.translate.coercion import row_part, unify
 from orchestrate.local_athena.translate.lambdas import (
     applied,
     arguments,
@@ -35,8 +35,59 @@ define(
 define("map_keys(map(K, V)) -> array(K)", "map_keys(_1)")
 define("map_values(map(K, V)) -> array(V)", "map_values(_1)")
 define("element_at(map(K, V), K) -> V", "map_extract_value(_1, _2)")
-define("map_concat(map(K, V), map(K, V)) -> map(K, V)",
-       "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN map_concat(_1, _2) END")  # fmt: skip
+
+
+define(
+    "multimap_from_entries(array(T))",
+    lambda args: _multimap(args[0]),
+)
+
+
+def _multimap(given: Term) -> Term:
+    item = exp.to_identifier("trino_item", quoted=True)
+    row = given.type.items[0] if given.type.items else UNKNOWN
+    if row.name != "row" or len(row.items) != 2:
+        raise mismatch(f"multimap_from_entries takes an array of rows of two, got {given.type}")
+    parts = [row_part(Term(item, row), at) for at in (0, 1)]
+    made = duck(
+        'trino_multimap_of(list_transform(_1, lambda "trino_item": CASE WHEN trino_check(_2 IS NULL'
+        ", 'INVALID_FUNCTION_ARGUMENT: map key cannot be null') THEN {'k': _2, 'v': _3} END))",
+        given.node,
+        *parts,
+    )
+    return Term(made, map_of(row.items[0], array(row.items[1])))
+
+
+@special("map_concat")
+def _concat(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
+    """Of equal keys the last map's stays."""
+    maps = unify([binder.term(arg, scope) for arg in node.expressions], "map_concat")
+    if maps[0].type.name != "map":
+        raise mismatch(f"{place_of(node)}map_concat takes maps, got {maps[0].type}")
+    tests = exp.and_(*(duck("_1 IS NOT NULL", found) for found in maps), copy=False)
+    made = applied("map_concat", *(found.node for found in maps))
+    return Term(duck("CASE WHEN _1 THEN _2 END", tests, made), maps[0].type)
+
+
+@special("map_zip_with")
+def _zip_with(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
+    """The keys of both; a value that one has not is NULL."""
+    left, right, rule = arguments(node, 3)
+    a, b = _map(binder, left, scope), _map(binder, right, scope)
+    keys = unify(
+        [Term(duck("map_keys(_1)", side), array(side.type.items[0])) for side in (a, b)],
+        f"{place_of(node)}map_zip_with",
+    )
+    name, key = variable(binder, keys[0].type.items[0])
+    x, y = (Term(duck("map_extract_value(_1, _2)", m, name), m.type.items[1]) for m in (a, b))
+    made = body(binder, rule, scope, [key, x, y])
+    pairs = function(duck("{'k': _1, 'v': _2}", name, made), name)
+    every = duck(
+        "list_concat(_1, list_filter(_2, lambda trino_k: NOT list_contains(_1, trino_k)))", *keys
+    )
+    entries = applied("map_from_entries", applied("list_transform", every, pairs))
+    both = duck("CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN _3 END", a, b, entries)
+    return Term(both, map_of(key.type, made.type))
 
 
 def _entries(args: list[Term]) -> Term:

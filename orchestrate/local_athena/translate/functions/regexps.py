@@ -19,10 +19,10 @@ from orchestrate.local_athena.translate.terms import (
     literal,
     not_supported,
 )
-from orchestrate.local_athena.translate.types import VARCHAR, array
+from orchestrate.local_athena.translate.types import VARCHAR, Type, array
 
 # Java: the meeting of two classes, a class in a class, line ends, possessive repetition.
-_OTHERWISE = re.compile(r"&&|\[[^\]\\]*\[(?!:)|\\[hHRXGZkxuNp]|[*+?}]\+|\(\?[a-z]*[dmuxU]")
+_OTHERWISE = re.compile(r"&&|\[[^\]\\]*\[|\\[hHRXGZkxuNp]|[*+?}]\+|\(\?[a-z]*[dmuxU]")
 
 
 def _pattern(term: Term) -> str:
@@ -38,8 +38,16 @@ def _pattern(term: Term) -> str:
     return text
 
 
+def _groups(pattern: str) -> int:
+    """Count the groups of a pattern that have a number."""
+    plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "", pattern)
+    return len(re.findall(r"\((?!\?)|\(\?P?<(?![=!])", plain))
+
+
 def _subject(term: Term, pattern: str) -> exp.Expr:
     """Check while running that the text is ASCII, where the pattern's classes depend on it."""
+    if re.search(r"\\[sS]", pattern):  # white space of Java's alone
+        term = Term(duck("trino_no_vertical_tab(_1)", term), VARCHAR)
     if re.search(r"\\[wWdDsSbB]|\(\?i", pattern):
         term = Term(duck("trino_plain(_1)", term), VARCHAR)
     if "$" in pattern:
@@ -52,17 +60,28 @@ def _like(args: list[Term]) -> exp.Expr:
     return duck("regexp_matches(_1, _2)", _subject(args[0], pattern), args[1].node)
 
 
-def _group(args: list[Term]) -> int:
+def _group(args: list[Term], pattern: str) -> int:
     if len(args) < 3:
         return 0
     if not isinstance(args[2].value, int):
         raise not_supported("a group that is not a literal", "write the number")
-    return int(args[2].value)
+    return _known(int(args[2].value), pattern)
+
+
+def _known(group: int, pattern: str) -> int:
+    """Refuse a group that the pattern has not."""
+    if not 0 <= group <= _groups(pattern):
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT",
+            f"Pattern has {_groups(pattern)} groups. Cannot access group {group}",
+        )
+    return group
 
 
 def _extract(args: list[Term]) -> exp.Expr:
     """No match is NULL in Trino, an empty text in DuckDB."""
-    pattern, group = _pattern(args[1]), _group(args)
+    pattern = _pattern(args[1])
+    group = _group(args, pattern)
     subject = _subject(args[0], pattern)
     made = duck(f"regexp_extract(_1, _2, {group})", subject, args[1].node)
     match = duck("regexp_matches(_1, _2)", subject, args[1].node)
@@ -72,7 +91,8 @@ def _extract(args: list[Term]) -> exp.Expr:
 
 
 def _extract_all(args: list[Term]) -> exp.Expr:
-    pattern, group = _pattern(args[1]), _group(args)
+    pattern = _pattern(args[1])
+    group = _group(args, pattern)
     if group and re.search(r"\)(\?|\*|\{0)|\|", pattern):
         raise not_supported("a group that may not match", "make the group part of every match")
     made = f"regexp_extract_all(_1, trino_not_of_nothing(_2), {group})"
@@ -92,7 +112,7 @@ def _replace(args: list[Term]) -> exp.Expr:
         elif letter == "$" and rest[:1].isdigit():
             if rest[1:2].isdigit():
                 raise not_supported("a group of two digits", "use one digit")
-            made += f"\\{rest[0]}"
+            made += f"\\{_known(int(rest[0]), pattern)}"
             at += 2
         elif letter == "\\":
             raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid replacement sequence: {given}")
@@ -120,11 +140,18 @@ def _count(args: list[Term]) -> exp.Expr:
 
 
 define("regexp_like(varchar, varchar) -> boolean", _like)
-define("regexp_extract(varchar, varchar) -> 1", _extract)
-define("regexp_extract(varchar, varchar, bigint) -> 1", _extract)
+
+
+def _text(args: list[Term]) -> Type:
+    """The type of the text; of one of char, what it turns into."""
+    return Type("varchar", args[0].type.params)
+
+
 for _arity in ("varchar, varchar", "varchar, varchar, bigint"):
-    define(f"regexp_extract_all({_arity})", _extract_all, returns=lambda args: array(args[0].type))
+    define(f"regexp_extract({_arity})", _extract, returns=_text)
+for _arity in ("varchar, varchar", "varchar, varchar, bigint"):
+    define(f"regexp_extract_all({_arity})", _extract_all, returns=lambda args: array(_text(args)))
 define("regexp_replace(varchar, varchar) -> varchar", _replace)
 define("regexp_replace(varchar, varchar, varchar) -> varchar", _replace)
-define("regexp_split(varchar, varchar)", _split, returns=lambda args: array(args[0].type))
+define("regexp_split(varchar, varchar)", _split, returns=lambda args: array(_text(args)))
 define("regexp_count(varchar, varchar) -> bigint", _count)

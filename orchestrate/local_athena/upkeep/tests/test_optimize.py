@@ -166,7 +166,7 @@ def test_a_stop_leaves_the_table_and_no_file(place: Place, monkeypatch: pytest.M
     before, files_before = table.current_snapshot(), len(table.inspect.data_files())
     cancellation = Cancellation()
     cancellation.ask()
-    with pytest.raises(QueryError, match="USER_CANCELED"):
+    with pytest.raises(QueryError, match="QUERY_CANCELLED"):
         optimize(place.load(), cancellation)
     assert table.refresh().current_snapshot() == before
     assert len(table.inspect.data_files()) == files_before

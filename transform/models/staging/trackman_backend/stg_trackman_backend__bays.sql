@@ -1,6 +1,9 @@
 with source as (
 
-    select * from {{ current_rows(source('trackman_backend', 'bays'), key=['bay_id']) }}
+    select * from {{ current_rows(
+        source('trackman_backend', 'bays'), key=['bay_id'],
+        since={'facility_sequence': 'facility_id'}
+    ) }}
 
 ),
 
@@ -23,6 +26,7 @@ renamed as (
         -- loading
         {{ is_deleted(soft=true) }} as is_deleted,
         {{ newest('_sdc_sequence') }} as _sdc_sequence,
+        {{ changed_in() }} as facility_sequence,
         {{ newest('_sdc_batched_at') }} as _sdc_batched_at
     from source
 

@@ -1,0 +1,38 @@
+{#
+  Marts that grow large and are made of rows that change seldom.
+
+  In the lake a build makes the rows anew whose sources changed, and merges them; a row of which
+  nothing is left comes with its key and NULLs, and is removed. On Postgres the mart gives all its
+  rows, and those that differ are replaced (macros/cross_db/replace_rows.sql).
+#}
+
+{# Whether this build makes only the rows that changed. #}
+{% macro merges_changes() -%}
+  {{ return(adapter.dispatch('merges_changes', 'trackman')()) }}
+{%- endmacro %}
+
+{% macro postgres__merges_changes() -%}
+  {{ return(false) }}
+{%- endmacro %}
+
+{% macro athena__merges_changes() -%}
+  {{ return(is_incremental()) }}
+{%- endmacro %}
+
+
+{#
+  The rows that changed, with the keys of which nothing is left.
+
+  Args:
+    rows: name of the query for the rows.
+    changed: name of the query for the keys.
+    key: column that identifies a row.
+#}
+{% macro rows_or_nulls(rows, changed, key) -%}
+  select
+    {% for column in model.columns -%}
+    {{ changed if column == key else rows }}.{{ column }}{{ ',' if not loop.last }}
+    {% endfor -%}
+  from {{ changed }}
+  left join {{ rows }} on {{ changed }}.{{ key }} = {{ rows }}.{{ key }}
+{%- endmacro %}
