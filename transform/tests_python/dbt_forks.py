@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import dbt.adapters.athena  # noqa: TID251
 import dbt.adapters.postgres  # noqa: F401, TID251
@@ -30,6 +31,8 @@ def _serve(path: str) -> None:
             if not os.fork():
                 _answer(asking)
             asking.close()
+    Path(path).unlink()
+    Path(path).parent.rmdir()
 
 
 def _answer(asking: socket.socket) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,6 +58,7 @@ def _forks() -> Path:
 
 
 _servers: list[subprocess.Popen[bytes]] = []
+_starting = Lock()
 
 
 def lake_variables(stack: StackSettings) -> dict[str, str]:
@@ -109,7 +111,8 @@ class Dbt:
         }
         with socket.socket(socket.AF_UNIX) as forks:
             forks.settimeout(timeout)
-            forks.connect(str(_forks()))
+            with _starting:
+                forks.connect(str(_forks()))
             forks.sendall(json.dumps(asked).encode() + b"\n")
             with forks.makefile("rb") as answer:
                 output, _, status = answer.read().decode().rpartition("\0")

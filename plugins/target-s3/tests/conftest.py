@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pytest
 from columnar_singer.batch_files import new_run_directory, write_batch_files
 from columnar_singer.errors import UserError
 from columnar_singer.types import arrow_schema
+from moto.server import ThreadedMotoServer
 from target_s3.target import TargetS3
 
 Message = dict[str, Any]
@@ -183,3 +185,54 @@ def reader(lake: Any) -> Reader:
 def make_reader() -> type[Reader]:
     """Makes readers of other catalogs."""
     return Reader
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """A stand-in for AWS: Glue and S3 of moto, which can run here."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    client = boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="eu-central-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(
+        Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def glue(settings: Message, moto_url: str) -> Message:
+    """Settings of a Glue catalog and an S3 that speak the APIs of AWS."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    settings.update(
+        keys,
+        catalog_type="glue",
+        catalog_uri=moto_url,
+        s3_endpoint_url=moto_url,
+        warehouse="s3://lake/prefix",
+        aws_region="eu-central-1",
+    )
+    del settings["catalog_credential"]
+    return settings
+
+
+def glue_table(settings: Message, name: str) -> tuple[Message, list[Message]]:
+    """A table and its partitions, as Glue describes them."""
+    client = boto3.client(
+        "glue",
+        endpoint_url=settings["catalog_uri"],
+        region_name=settings["aws_region"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    where = {"DatabaseName": settings["namespace"]}
+    table = client.get_table(**where, Name=name)["Table"]
+    return table, client.get_partitions(**where, TableName=name)["Partitions"]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import boto3
-import pyarrow.parquet as pq
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
-from pyarrow.fs import FileSelector, S3FileSystem
 from pyiceberg.catalog import load_catalog
-from pyiceberg.partitioning import PartitionKey
 from pyiceberg.table.update.snapshot import ExpireSnapshots
-from target_s3 import partitions
 from target_s3.glue import described
 from target_s3.lake import Lake
 from target_s3.settings import LakeSettings
+
+from .conftest import glue_table
 
 ANN, BOB, CAT = ({"id": n, "name": name} for n, name in enumerate(("Ann", "Bob", "Cat"), 1))
 SECRET = "s3cret-that-nobody-may-see"
@@ -36,43 +32,6 @@ def postgres(settings, postgres_url):
     """The same in PostgreSQL."""
     uri = postgres_url.replace("postgresql://", "postgresql+psycopg://")
     settings.update(catalog_type="sql", catalog_uri=uri)
-    del settings["catalog_credential"]
-    return settings
-
-
-@pytest.fixture(scope="module")
-def moto_url() -> Iterator[str]:
-    """A stand-in for AWS: Glue and S3 of moto, which can run here."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=url,
-        region_name="eu-central-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    client.create_bucket(
-        Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
-    yield url
-    server.stop()
-
-
-@pytest.fixture
-def glue(settings, moto_url):
-    """Settings of a Glue catalog and an S3 that speak the APIs of AWS."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    settings.update(
-        keys,
-        catalog_type="glue",
-        catalog_uri=moto_url,
-        s3_endpoint_url=moto_url,
-        warehouse="s3://lake/prefix",
-        aws_region="eu-central-1",
-    )
     del settings["catalog_credential"]
     return settings
 
@@ -124,113 +83,6 @@ def test_f38_the_password_of_a_catalog_is_not_told(run, players, postgres, caplo
     assert SECRET not in str(outcome.error) + caplog.text
 
 
-@pytest.fixture
-def hive(glue):
-    """Settings of plain Parquet tables in Glue."""
-    glue["table_format"] = "parquet"
-    return glue
-
-
-def _glue_table(settings, name):
-    client = boto3.client(
-        "glue",
-        endpoint_url=settings["catalog_uri"],
-        region_name=settings["aws_region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    where = {"DatabaseName": settings["namespace"]}
-    table = client.get_table(**where, Name=name)["Table"]
-    return table, client.get_partitions(**where, TableName=name)["Partitions"]
-
-
-def _read_as_hive(settings, name):
-    """Read a table as an engine does that knows nothing but what Glue says."""
-    table, partitions = _glue_table(settings, name)
-    fs = S3FileSystem(
-        endpoint_override=settings["s3_endpoint_url"],
-        access_key="test",
-        secret_key="test",
-        region=settings["aws_region"],
-    )
-    places = [table, *partitions] if not table["PartitionKeys"] else partitions
-    rows = []
-    for place in places:
-        location = place["StorageDescriptor"]["Location"].removeprefix("s3://")
-        values = place.get("Values", [])
-        keys = {k["Name"]: v for k, v in zip(table["PartitionKeys"], values, strict=True)}
-        for file in fs.get_file_info(FileSelector(location)):
-            found = pq.read_table(file.path, filesystem=fs, partitioning=None)
-            rows += [{**row, **keys} for row in found.to_pylist()]
-    return sorted(rows, key=lambda row: row.get("_sdc_sequence") or row["committed_at"].timestamp())
-
-
-def test_plain_parquet_tables_are_hive_tables_in_glue(run, players, hive):
-    more = {"partition_by": {"*": ["name"]}}
-    assert run(players.full_refresh([ANN, BOB]), **more).error is None
-    players.schema(score="integer")
-    rows = [{**ANN, "score": 1}, {**CAT, "name": None, "score": 2}]
-    assert run(players.full_refresh(rows), **more).error is None
-    players.schema(score="bigint")
-    assert run(players.full_refresh([{**rows[0], "score": 2**40}, rows[1]]), **more).error is None
-
-    table, partitions = _glue_table(hive, "players")
-    assert table["Parameters"]["classification"] == "parquet"
-    assert "table_type" not in table["Parameters"]
-    columns = {each["Name"]: each["Type"] for each in table["StorageDescriptor"]["Columns"]}
-    assert [columns[name] for name in ("id", "name", "score", "score__v2", "_sdc_sequence")] == [
-        "int",
-        "string",
-        "int",
-        "bigint",
-        "bigint",
-    ]
-    assert [each["Name"] for each in table["PartitionKeys"]] == ["name_partition"]
-    names = {each["Values"][0] for each in partitions}
-    assert names == {"Ann", "Bob", "__HIVE_DEFAULT_PARTITION__"}
-    found = [(r["id"], r["name_partition"]) for r in _read_as_hive(hive, "players")]
-    null = "__HIVE_DEFAULT_PARTITION__"
-    assert found[:2] == [(1, "Ann"), (2, "Bob")]
-    assert sorted(found[2:5]) == [(1, "Ann"), (2, null), (3, null)]
-    assert sorted(found[5:]) == [(1, "Ann"), (3, null)]
-    assert [row["rows_committed"] for row in _read_as_hive(hive, "load_log")] == [2, 2, 2]
-
-
-def test_plain_parquet_tells_null_from_the_text_null(run, players, hive):
-    rows = [{"id": 1, "name": None}, {"id": 2, "name": "null"}, {"id": 3, "name": "a/b c%"}]
-    assert run(players.full_refresh(rows), partition_by={"*": ["name"]}).error is None
-    found = [(r["id"], r["name"], r["name_partition"]) for r in _read_as_hive(hive, "players")]
-    assert sorted(found) == [
-        (1, None, "__HIVE_DEFAULT_PARTITION__"),
-        (2, "null", "null"),
-        (3, "a/b c%", "a/b c%"),
-    ]
-
-
-def test_plain_parquet_whose_null_partition_lies_where_nobody_writes_now(
-    run, players, hive, monkeypatch
-):
-    """Whatever is written elsewhere, no engine would see."""
-    more = {"partition_by": {"*": ["name"]}}
-    with monkeypatch.context() as earlier:
-        earlier.setattr(partitions, "HivePath", PartitionKey)
-        assert run(players.full_refresh([ANN, {"id": 2, "name": None}]), **more).error is None
-    rows = players.batch([{"id": 3, "name": None}])
-    refused = run([players.schema(), rows, players.state()], **more)
-    assert "name_partition=null', and new rows" in str(refused.error)
-    assert [row["id"] for row in _read_as_hive(hive, "players")] == [1, 2]
-    assert run([players.schema(), players.batch([BOB]), players.state()], **more).error is None
-
-
-def test_plain_parquet_needs_glue_and_keeps_its_partitions(run, players, hive):
-    refused = run(players.full_refresh([ANN]), catalog_type="rest")
-    assert "table_format 'parquet' needs catalog_type 'glue'" in str(refused.error)
-    run(players.full_refresh([ANN]))
-    refused = run(players.full_refresh([BOB]), partition_by={"*": ["name"]})
-    assert "cannot change its partitions" in str(refused.error)
-    assert len(_read_as_hive(hive, "players")) == 1
-
-
 PERSON = {
     "x-source": "backend.public.players (PostgreSQL, tap-postgres)",
     "x-owner": "backend_owner",
@@ -260,7 +112,7 @@ def registered(glue, request):
     glue["table_format"] = request.param
 
     def read(name):
-        return _glue_table(glue, name)[0]
+        return glue_table(glue, name)[0]
 
     return read
 
@@ -401,7 +253,7 @@ def loader(glue):
 def test_a_right_that_glue_misses_is_named(run, players, glue, loader, action):
     if action == "glue:UpdateTable":
         assert run(_load(players, [ANN])).error is None
-        before = _glue_table(glue, "players")[0]
+        before = glue_table(glue, "players")[0]
     outcome = run(_load(players, [BOB], description="Other."), **loader(action))
     told = str(outcome.error)
     assert action in told
@@ -410,4 +262,4 @@ def test_a_right_that_glue_misses_is_named(run, players, glue, loader, action):
     assert outcome.states == []
     requests.post(f"{glue['catalog_uri']}/moto-api/reset-auth", data=b"inf", timeout=10)
     if action == "glue:UpdateTable":
-        assert _glue_table(glue, "players")[0]["Parameters"] == before["Parameters"]
+        assert glue_table(glue, "players")[0]["Parameters"] == before["Parameters"]
