@@ -21,7 +21,7 @@ _DBT_TIME = re.compile(r"^\d\d:\d\d:\d\d +")
 _PROGRESS = re.compile(
     r"rows committed|\d{2,},\d{3} rows staged|Stream \S+ failed|^error: |"
     r"OK (created|snapshotted) .*(table|incremental|snapshot)|Done\. PASS|"
-    r"\bERROR\b|\bFAIL \d|\bSTALE\b"
+    r"\bERROR\b|\bFAIL \d|\bSTALE\b|^Broken in "
 )
 
 # What Meltano adds after a plugin has told in a line what is wrong.

@@ -86,7 +86,7 @@ def test_a_mart_that_is_behind_its_source_fails(loader: Loader, dbt: Dbt) -> Non
         "fct_payments": ("payments", "set _sdc_deleted_at = now() where payment_id = 1"),
         "dim_players": ("players", "set handicap = 3 where player_id = 1"),
     }
-    selected = ["--select", *(f"{mart},test_name:not_behind" for mart in changes)]
+    selected = ["--select", *(f"rules_of_{mart}" for mart in changes)]
     dbt.succeed("run")
     dbt.succeed("test", *selected)
     loader.next_run()
@@ -95,13 +95,13 @@ def test_a_mart_that_is_behind_its_source_fails(loader: Loader, dbt: Dbt) -> Non
     behind = dbt.run("test", *selected)
     assert behind.returncode != 0
     for mart in changes:
-        assert f"Failure in test not_behind_{mart}" in behind.stdout
+        assert f"Broken in rules_of_{mart}: not_behind" in behind.stdout
 
 
 def test_a_row_that_names_nobody_fails_once_everybody_must_be_here(
     loader: Loader, dbt: Dbt
 ) -> None:
-    selected = "fct_bookings,test_name:refers_to"
+    selected = "rules_of_fct_bookings"
     loader.next_run()
     loader.commit("bookings", "update raw.bookings set player_id = 987654 where booking_id = 2")
     dbt.succeed("run", "--select", "fct_bookings")
@@ -110,7 +110,8 @@ def test_a_row_that_names_nobody_fails_once_everybody_must_be_here(
     loader.commit("players")
     nobody = dbt.run("test", "--select", selected)
     assert nobody.returncode != 0
-    assert "Failure in test refers_to_fct_bookings_player_id" in nobody.stdout
+    told = "Broken in rules_of_fct_bookings: refers_to player_id (rows: 1, one is 987654)"
+    assert told in nobody.stdout
 
 
 def test_the_promise_is_a_variable(loader: Loader, dbt: Dbt) -> None:
@@ -122,3 +123,32 @@ def test_the_promise_is_a_variable(loader: Loader, dbt: Dbt) -> None:
         other.succeed("source", "freshness", "--vars", "{promise_minutes: 60}")
     finally:
         loader.connection.execute(change.format("+").encode())
+
+
+def test_a_failing_test_names_each_rule_that_is_broken(loader: Loader, dbt: Dbt) -> None:
+    selected = ("--select", "rules_of_fct_payments", "rules_of_fct_round_holes")
+    dbt.succeed("run")
+    dbt.succeed("test", *selected)
+    first, second, third, lost = loader.values(
+        "select payment_id from marts.fct_payments order by payment_id limit 4"
+    )
+    (hole,) = loader.values("select min(round_id || ' ' || hole_number) from marts.fct_round_holes")
+    for change in (
+        "update marts.fct_payments set payment_method = 'barter', net_amount = net_amount + 1 "
+        f"where payment_id = {first}",
+        "update marts.fct_payments set payment_status = 'owed' "
+        f"where payment_id in ({second}, {third})",
+        f"update marts.fct_payments set payment_id = null where payment_id = {lost}",
+        f"update marts.fct_round_holes set putts = 13 "
+        f"where round_id || ' ' || hole_number = '{hole}'",
+    ):
+        loader.connection.execute(change.encode())
+    failed = dbt.run("test", *selected)
+    assert failed.returncode != 0
+    assert sorted(re.findall(r"Broken in rules_of_(.*)", failed.stdout)) == [
+        f"fct_payments: in_set payment_method, holds payments_add_up (rows: 1, one is {first})",
+        f"fct_payments: in_set payment_status (rows: 2, one is {second})",
+        f"fct_payments: not_behind (rows: 1, one is {lost})",
+        "fct_payments: unique_key (rows: 1, one is NULL)",
+        f"fct_round_holes: in_range putts (rows: 1, one is {hole})",
+    ]

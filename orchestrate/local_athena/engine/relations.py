@@ -58,16 +58,13 @@ class Query:
             QueryError: It names what is not there, or cannot be translated.
         """
         resolved = self._resolve(tree.copy(), self.database, ())
-        columns: tuple[Column, ...] = ()
-        if isinstance(resolved, exp.Query | exp.Values):
-            columns = tuple(result_types(resolved, self._schema))
-        translated = to_duckdb(resolved, self._schema)
+        translated, columns = to_duckdb(resolved, self._schema)
         for node in base_tables(translated):
             node.replace(self._relation(node))
         for column in translated.find_all(exp.Column):
             column.set("db", None)
             column.set("catalog", None)
-        return translated, columns
+        return translated, tuple(columns)
 
     def _resolve(self, tree: exp.Expr, database: str, views: tuple[TableName, ...]) -> exp.Expr:
         """Name the database of every table, and put the text of every view in its place."""

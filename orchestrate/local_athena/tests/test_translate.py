@@ -47,7 +47,7 @@ def run(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[str, ...] = ()
 ) -> list[Any]:
     tree = bind_parameters(parse(sql), parameters)
-    return connection.execute(to_duckdb(tree, SCHEMA).sql(dialect="duckdb")).fetchall()
+    return connection.execute(to_duckdb(tree, SCHEMA)[0].sql(dialect="duckdb")).fetchall()
 
 
 def refusal(sql: str, schema: Schema | None = None) -> QueryError:
@@ -93,7 +93,7 @@ def test_parameters_stand_where_the_marks_are(connection: duckdb.DuckDBPyConnect
 
 
 def test_tables_stay_for_the_engine() -> None:
-    tree = to_duckdb(
+    tree, _ = to_duckdb(
         parse(
             "SELECT \"$path\", id FROM s.t FOR TIMESTAMP AS OF TIMESTAMP '2020-01-01 00:00:00 UTC'"
         ),
@@ -168,7 +168,7 @@ def test_date_diff_counts_whole_units(connection: duckdb.DuckDBPyConnection) -> 
     schema = {"s": {"p": {"a": "timestamp(3)", "b": "timestamp(3)"}}}
     units = ("second", "hour", "day", "week", "month", "quarter")
     items = ", ".join(f"date_diff('{unit}', a, b)" for unit in units)
-    tree = to_duckdb(parse(f"SELECT a, b, {items} FROM s.p"), schema)
+    tree, _ = to_duckdb(parse(f"SELECT a, b, {items} FROM s.p"), schema)
     for a, b, *got in connection.execute(tree.sql(dialect="duckdb")).fetchall():
         seconds = int((b - a).total_seconds())
         whole = [int(seconds / size) for size in (1, 3600, 86400, 7 * 86400)]
@@ -193,7 +193,7 @@ def test_decimal_division_rounds_half_up(connection: duckdb.DuckDBPyConnection) 
     assert types == ["decimal(17,4)", "decimal(21,7)", "decimal(14,4)", "decimal(9,4)"]
     with localcontext() as context:
         context.prec = 60
-        rows = connection.execute(to_duckdb(parse(sql), schema).sql(dialect="duckdb")).fetchall()
+        rows = connection.execute(to_duckdb(parse(sql), schema)[0].sql(dialect="duckdb")).fetchall()
         for a, b, *got in rows:
             quotient = (a / b).quantize(Decimal("0.0001"), ROUND_HALF_UP)
             assert got == [quotient, a * b, a + b, a % b]

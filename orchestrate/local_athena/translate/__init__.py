@@ -18,6 +18,7 @@ from orchestrate.local_athena.translate.parsing import parse
 from orchestrate.local_athena.translate.prelude import SETTINGS, prepare, runtime_error
 from orchestrate.local_athena.translate.queries import QueryBinder
 from orchestrate.local_athena.translate.results import shown
+from orchestrate.local_athena.translate.scope import Field
 from orchestrate.local_athena.translate.statements import bind
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-def to_duckdb(tree: exp.Expr, schema: Schema) -> exp.Expr:
+def to_duckdb(tree: exp.Expr, schema: Schema) -> tuple[exp.Expr, list[Column]]:
     """Turn a statement into one that DuckDB answers as Athena would.
 
     What DuckDB has no like of for a result comes as text: intervals, and timestamps shown in
@@ -41,14 +42,17 @@ def to_duckdb(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
     Args:
         tree: Of `parse`: a query, INSERT, UPDATE, DELETE, MERGE or CREATE TABLE … AS; each table
-            with its database.
+            with its database. It is taken apart.
         schema: Athena's types: database, table, column.
+
+    Returns:
+        DuckDB's statement, and the columns that it gives, as of `result_types`.
 
     Raises:
         QueryError: Athena refuses it, or DuckDB cannot answer as Athena would.
     """
     made, fields = bind(QueryBinder(schema), tree)
-    return shown(made, fields) if isinstance(made, exp.Query) else made
+    return shown(made, fields) if isinstance(made, exp.Query) else made, _columns(fields)
 
 
 def result_types(tree: exp.Expr, schema: Schema) -> list[Column]:
@@ -57,5 +61,8 @@ def result_types(tree: exp.Expr, schema: Schema) -> list[Column]:
     Raises:
         QueryError: As `to_duckdb`.
     """
-    fields = bind(QueryBinder(schema), tree)[1]
+    return _columns(bind(QueryBinder(schema), tree.copy())[1])
+
+
+def _columns(fields: list[Field]) -> list[Column]:
     return [Column(field.name or f"_col{at}", str(field.type)) for at, field in enumerate(fields)]

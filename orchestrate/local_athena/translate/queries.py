@@ -103,7 +103,7 @@ class QueryBinder(RelationBinder, Binder):
         )
         source = exp.Values(expressions=values.expressions, alias=alias)
         items = [
-            exp.alias_(column_node(f"c{i}", name), f"_col{i}", quoted=True)
+            exp.alias_(column_node(f"c{i}", name), f"_col{i}", quoted=True, copy=False)
             for i in range(len(fields))
         ]
         made = exp.Select(expressions=items).from_(source, copy=False)
@@ -144,7 +144,7 @@ class QueryBinder(RelationBinder, Binder):
         items = []
         for at, (a, b) in enumerate(zip(given, wanted, strict=True)):
             node = coerce(Term(column_node(f"c{at}", name), a.type), b.type).node
-            items.append(exp.alias_(node, b.name or f"_col{at}", quoted=True))
+            items.append(exp.alias_(node, b.name or f"_col{at}", quoted=True, copy=False))
         alias = exp.TableAlias(
             this=quoted(name), columns=[quoted(f"c{at}") for at in range(len(given))]
         )
@@ -189,13 +189,17 @@ class QueryBinder(RelationBinder, Binder):
                 isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
             ):
                 for name, term in self.star(item, scope):
-                    items.append(exp.alias_(term.node, name or f"_col{len(items)}", quoted=True))
+                    items.append(
+                        exp.alias_(term.node, name or f"_col{len(items)}", quoted=True, copy=False)
+                    )
                     fields.append(Field(name, term.type))
                 continue
             inner = item.this if isinstance(item, exp.Alias) else item
             term = self.term(inner, scope)
             name = item.alias.lower() if isinstance(item, exp.Alias) else _own_name(inner)
-            items.append(exp.alias_(term.node, name or f"_col{len(items)}", quoted=True))
+            items.append(
+                exp.alias_(term.node, name or f"_col{len(items)}", quoted=True, copy=False)
+            )
             fields.append(Field(name, term.type))
         return items, fields
 

@@ -217,7 +217,9 @@ class RelationBinder(Binder):
             alias=exp.TableAlias(this=alias.this if alias else None, columns=columns)
         )
         query = exp.Select(
-            expressions=[exp.alias_(item, f"c{at}", quoted=True) for at, item in enumerate(items)]
+            expressions=[
+                exp.alias_(item, f"c{at}", quoted=True, copy=False) for at, item in enumerate(items)
+            ]
         )
         return exp.Lateral(this=exp.Subquery(this=query), alias=self._aliased(named, fields, scope))
 

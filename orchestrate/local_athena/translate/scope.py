@@ -143,7 +143,10 @@ def held(fields: list[Field]) -> list[Field]:
 
 def column_node(name: str, table: str) -> exp.Column:
     """Make DuckDB's reference to a column."""
-    return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True))
+    # Not exp.column, which copies what it is given.
+    return exp.Column(
+        this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True)
+    )
 
 
 def place_of(node: exp.Expr) -> str:

@@ -14,12 +14,11 @@ from orchestrate.local_athena.translate.types import Type, coerces
 
 
 def bind(binder: QueryBinder, tree: exp.Expr) -> tuple[exp.Expr, list[Field]]:
-    """Bind a statement; gives its columns too, none for one that writes.
+    """Bind a statement, which is taken apart; gives its columns too, none for one that writes.
 
     Raises:
         QueryError: It is wrong, or the local Athena cannot answer it as Athena does.
     """
-    tree = tree.copy()
     if isinstance(tree, exp.Query | exp.Values):
         return binder.subquery(tree, Scope())
     if isinstance(tree, exp.Insert):
@@ -82,7 +81,9 @@ def _insert(binder: QueryBinder, node: exp.Insert) -> exp.Insert:
     items = []
     for at, (name, field) in enumerate(zip(names, given, strict=True)):
         value = Term(column_node(f"c{at}", source), field.type)
-        items.append(exp.alias_(_fitted(value, known[name], f"column {name}"), name, quoted=True))
+        items.append(
+            exp.alias_(_fitted(value, known[name], f"column {name}"), name, quoted=True, copy=False)
+        )
     alias = exp.TableAlias(
         this=quoted(source), columns=[quoted(f"c{i}") for i in range(len(given))]
     )
@@ -120,7 +121,7 @@ def _assignments(
             )
         value = binder.term(pair.expression, scope)
         fitted = _fitted(value, known[name], f"{place_of(pair)}column {name}")
-        made.append(exp.EQ(this=exp.column(quoted(name)), expression=fitted))
+        made.append(exp.EQ(this=exp.Column(this=quoted(name)), expression=fitted))
     return made
 
 

@@ -54,7 +54,9 @@ def duck(text: str, *parts: exp.Expr | Term) -> exp.Expr:
             continue
         if isinstance(column, exp.Identifier) and isinstance(column.parent, exp.Column):
             continue
-        column.replace(_enclosed(nodes[int(name[1:]) - 1].copy()))
+        node = nodes[int(name[1:]) - 1]
+        # One that stands nowhere yet needs no copy, and copies of copies are what takes longest.
+        column.replace(_enclosed(node if node.parent is None else node.copy()))
     return _enclosed(root.this)
 
 
