@@ -16,7 +16,8 @@
 {%- endmacro %}
 
 {% macro athena__merges_changes() -%}
-  {{ return(is_incremental()) }}
+  {#- A unit test has no table to be incremental on. -#}
+  {{ return(model.resource_type == 'model' and is_incremental()) }}
 {%- endmacro %}
 
 
