@@ -41,6 +41,12 @@ class _ByFile(LoadScopeScheduling):
         return _END_TO_END if nodeid.startswith(_END_TO_END) else nodeid.partition("::")[0]
 
 
+def pytest_configure() -> None:
+    """A shell's background commands ignore Ctrl-C, and so would every program a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first."""
     items.sort(key=lambda item: not item.nodeid.startswith(_END_TO_END))

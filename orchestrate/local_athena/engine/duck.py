@@ -190,8 +190,9 @@ class Cursor:
                     and not self._cancellation.is_asked
                     and self._failure is None
                 ):
-                    # The error of one thread interrupts the others, and either may be handed on.
-                    self._connection.execute(sql)
+                    # The error of one thread interrupts the others, and a reader of rows may be
+                    # told of either. Whoever reads none is told of the first; and keeps none.
+                    self._connection.execute(f"explain analyze {sql}")
                 raise duckdb.Error(str(error)) from None
 
     def write(self, sql: str) -> int:
