@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from orchestrate.local_stack.settings import LakeSettings
 
 
+# The tree of a thousand conditions joined by OR is a thousand deep, with some calls a level.
+_DEEPEST = 20_000
+
+
 class DuckEngine:
     """The engine; see `model.Engine`."""
 
@@ -48,6 +53,7 @@ class DuckEngine:
         """
         self._duck = Duck(settings, directory)
         self._metastore = metastore
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
 
     def close(self) -> None:
         """Let go of DuckDB."""
@@ -86,6 +92,8 @@ def _told(cancellation: Cancellation) -> Iterator[None]:
         is_interrupted = cancellation.is_asked and isinstance(error, duckdb.InterruptException)
         stopped = cancellation.may_be_left or is_interrupted
         raise query_errors.of_duckdb(error, stopped=stopped) from error
+    except RecursionError:
+        raise QueryError("STACK_OVERFLOW", "the statement is nested too deeply") from None
     except EntityNotFound as error:
         raise QueryError("TABLE_NOT_FOUND", str(error)) from None
     except AlreadyExists as error:

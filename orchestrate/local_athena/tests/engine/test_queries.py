@@ -244,6 +244,13 @@ def test_rows_that_fail_late_are_told(athena: Athena) -> None:
     assert "Division by zero" in athena.fails(sql, "DIVISION_BY_ZERO")
 
 
+def test_long_conditions_are_answered_and_deep_ones_refused(athena: Athena) -> None:
+    ranges = " or ".join(f"(n >= {i} and n < {i} + 1)" for i in range(1_000))
+    sql = f"select count(*) from (values 1, 999, 1000) as numbers (n) where {ranges}"
+    assert athena.rows(sql) == [(2,)]
+    athena.fails(f"select {'abs(' * 1_500}1{')' * 1_500}", "STACK_OVERFLOW")
+
+
 def test_rows_left_unread_leave_nothing_behind(athena: Athena) -> None:
     result = athena.run(athena.numbers(1_000_000))
     assert next(iter(batches(result)))
