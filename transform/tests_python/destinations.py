@@ -42,7 +42,9 @@ _TRICKLE = (
 )
 _MOVE_A_BAY = """
 update bays
-set facility_id = (select facility_id from facilities where facility_id <> bays.facility_id limit 1),
+set facility_id = (
+        select facility_id from facilities where facility_id <> bays.facility_id limit 1
+    ),
     bay_number = (select max(bay_number) + 1 from bays)
 where bay_id = (select bay_id from sessions order by session_id limit 1)
 """
