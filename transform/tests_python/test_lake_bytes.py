@@ -71,12 +71,12 @@ def test_an_incremental_build_of_staging_reads_what_is_near_the_changes(
     pasts: list[History],
 ) -> None:
     def change_and_build(past: History) -> Counter[str]:
-        # The last session goes on, one begins; of those before one changes, one loses strokes, one
+        # The last session goes on, others begin; of those before one changes, one loses strokes, one
         # is deleted. All are near each other: DuckDB skips files by one range of values, where
         # Athena does by several.
         last = past.strokes // STROKES_A_SESSION
         past.append(past.strokes - 10, 60)
-        past.append_sessions((past.strokes - 10) // STROKES_A_SESSION, 2)
+        past.append_sessions((past.strokes - 10) // STROKES_A_SESSION, 3)
         past.append_sessions(last - 5, 1)
         lost = (last - 6) * STROKES_A_SESSION
         past.delete("strokes", range(lost, lost + 7))
