@@ -273,7 +273,7 @@ class Lake:
         if numbers:
             return max(int(number) for number in numbers)
         with self._own_tables_lock, lake_errors(self.settings, "read the load log"):
-            self._load_log.refresh()
+            self.refresh(self._load_log)
             rows = pa.concat_tables(scan(self._load_log, ["stream", "sequence_to"]))
         of_stream = rows.filter(pc.equal(rows["stream"], stream))
         greatest: int | None = pc.max(of_stream["sequence_to"]).as_py()
@@ -335,6 +335,10 @@ class Lake:
             # Only now: whoever may not make a namespace can still use one that is there.
             self._catalog.create_namespace_if_not_exists(identifier[0])
             return self._ask(create)
+
+    def refresh(self, table: Table) -> None:
+        """Read what others have committed to a table; a fault that passes is waited for."""
+        self._ask(table.refresh)
 
     def _ask(self, action: Callable[[], Result]) -> Result:
         return retry(action, what="ask the catalog", passes=passes)

@@ -98,7 +98,7 @@ class LakeSink(ColumnarSink):
         with self._errors("take the lease of"):
             if self._lake.leases.take(self.table_name):
                 # What another run committed before.
-                self._table.refresh()
+                self._lake.refresh(self._table)
         return self._lake.last_sequence(self._table, self.stream_name)
 
     def has_live_rows(self) -> bool:
