@@ -71,8 +71,8 @@ def test_an_incremental_build_of_staging_reads_what_is_near_the_changes(
     pasts: list[History],
 ) -> None:
     def change_and_build(past: History) -> Counter[str]:
-        # The last session goes on, others begin; of those before one changes, one loses strokes, one
-        # is deleted. All are near each other: DuckDB skips files by one range of values, where
+        # The last session goes on, others begin; of those before one changes, one loses strokes,
+        # one is deleted. All are near each other: DuckDB skips files by one range of values, where
         # Athena does by several.
         last = past.strokes // STROKES_A_SESSION
         past.append(past.strokes - 10, 60)
