@@ -80,13 +80,6 @@ def _developers_environment_is_hidden() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _programs_can_be_interrupted() -> None:
-    """A shell has what it starts in the background ignore Ctrl-C, and so all that this starts."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture(scope="session")
 def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSettings]:
     """A stack for the session; the roles of its databases are superusers, as tests need.
