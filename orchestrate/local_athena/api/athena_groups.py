@@ -180,9 +180,7 @@ class WorkGroups:
 def page(found: list[Any], member: str, parameters: Parameters, most: int = 50) -> Answer:
     """The page of `found` that a List operation asks for, as its member."""
     first = position(member, parameters) or 0
-    end = first + min(parameters.get("MaxResults", most), most)
-    following = {"NextToken": tokens.write(member, end)} if end < len(found) else {}
-    return {member: found[first:end]} | following
+    return tokens.page(found, member, first, min(parameters.get("MaxResults", most), most))
 
 
 def position(scope: str, parameters: Parameters) -> int | None:

@@ -58,9 +58,7 @@ def page(found: list[Any], member: str, parameters: Parameters, default: int = _
         first = tokens.read(member, token) if token else 0
     except ValueError as error:
         raise invalid_input(str(error)) from None
-    end = first + min(parameters.get("MaxResults", default), _MAX_PAGE)
-    following = {"NextToken": tokens.write(member, end)} if end < len(found) else {}
-    return {member: found[first:end]} | following
+    return tokens.page(found, member, first, min(parameters.get("MaxResults", default), _MAX_PAGE))
 
 
 def each(

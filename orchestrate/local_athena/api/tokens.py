@@ -6,6 +6,9 @@ An offset alone would lead into the middle of whatever it is given for, and rows
 from __future__ import annotations
 
 import hashlib
+from typing import Any
+
+from orchestrate.local_athena.api.shapes import Answer
 
 
 def write(scope: str, position: int) -> str:
@@ -23,6 +26,13 @@ def read(scope: str, token: str) -> int:
     if check != _check(scope, position):
         raise ValueError(f"NextToken is {token!r}: give one of an answer to the same request")
     return int(position)
+
+
+def page(found: list[Any], member: str, first: int, count: int) -> Answer:
+    """Up to `count` of `found` from `first` on as `member`, and the token of the rest."""
+    end = first + count
+    following = {"NextToken": write(member, end)} if end < len(found) else {}
+    return {member: found[first:end]} | following
 
 
 def _check(scope: str, position: str) -> str:

@@ -168,7 +168,7 @@ class Cursor:
         Raises:
             duckdb.Error: It fails.
             duckdb.InterruptException: It was stopped.
-            QueryError: It read more than it may.
+            QueryError: It was stopped before it ran, or read more than it may.
         """
         with self._watched():
             return self._connection.execute(sql).to_arrow_table()
@@ -201,7 +201,7 @@ class Cursor:
         Raises:
             duckdb.Error: It fails.
             duckdb.InterruptException: It was stopped.
-            QueryError: It read more than it may.
+            QueryError: It was stopped before it ran, or read more than it may.
         """
         # Not as Arrow, whose making puts an empty profile in place of the statement's.
         with self._watched():
@@ -211,7 +211,7 @@ class Cursor:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Count what a statement reads, and stop it if that is too much."""
-        self._refuse_if_stopped()
+        self._cancellation.refuse_if_asked()
         with scan_limit.Watch(self._connection, self._bytes_limit) as watch:
             try:
                 yield
@@ -238,13 +238,13 @@ class Cursor:
 
     def describe(self, sql: str) -> list[tuple[str, str]]:
         """Names and DuckDB's types of a query's columns; the query does not run."""
-        self._refuse_if_stopped()
+        self._cancellation.refuse_if_asked()
         found = self._connection.execute(f"describe {sql}").fetchall()
         return [(str(row[0]), str(row[1])) for row in found]
 
     def plans_without_table(self, sql: str) -> bool:
         """Whether DuckDB plans a part of a statement without reading a table."""
-        self._refuse_if_stopped()
+        self._cancellation.refuse_if_asked()
         plan = str(self._connection.execute(f"explain {sql}").fetchall())
         return "EMPTY_RESULT" in plan or "DUMMY_SCAN" in plan
 
@@ -262,7 +262,7 @@ class Cursor:
         """`batches`, and what they raise kept, of which DuckDB hands on the text alone."""
         try:
             for batch in batches:
-                self._refuse_if_stopped()
+                self._cancellation.refuse_if_asked()
                 yield batch
         except Exception as error:
             self._failure = error
@@ -294,10 +294,6 @@ class Cursor:
         """Let go of the connection."""
         self._is_interruptible = False
         self._connection.close()
-
-    def _refuse_if_stopped(self) -> None:
-        if self._cancellation.is_asked:
-            raise duckdb.InterruptException("stopped before it ran")
 
 
 def attach(instance: duckdb.DuckDBPyConnection, lake: LakeSettings) -> None:

@@ -5,7 +5,8 @@
   Athena skips the files and the parts of files whose keys all lie outside of the ranges it finds as
   literals; of keys that grow with time (numbers that are counted up, UUIDs of version 7) the changed
   ones lie close together. Of more than 1,000 keys Trino keeps only the outer bounds
-  (ICEBERG_DOMAIN_COMPACTION_THRESHOLD of its IcebergSplitManager). Other keys are found as well, only more is read. Postgres has indexes.
+  (ICEBERG_DOMAIN_COMPACTION_THRESHOLD of its IcebergSplitManager). Other keys are found as well, only
+  more is read. Postgres has indexes.
 
   Args:
     query: gives the keys in a column of this name.
