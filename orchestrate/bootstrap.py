@@ -116,7 +116,7 @@ def build_environment(venv: Path, lock: Path, extra: List[Tuple[str, List[str]]]
 
 def package_files() -> List[Path]:
     """The project files of our own packages: a changed dependency or script rebuilds."""
-    return sorted((ROOT / "plugins").glob("*/pyproject.toml"))
+    return sorted(ROOT.glob("*/*/pyproject.toml"))
 
 
 def install_plugins(venv: Path) -> None:
@@ -163,7 +163,7 @@ def main(arguments: List[str]) -> int:
             install_plugins(venv)
             compile_packages()
         elif arguments == ["dev"]:
-            packages = [f"plugins/{file.parent.name}" for file in package_files()]
+            packages = [str(file.parent.relative_to(ROOT)) for file in package_files()]
             editable = [word for package in packages for word in ("-e", package)]
             ours = ["--no-deps", "--build-constraint", str(LOCKS / "build.txt"), *editable]
             venv = ROOT / ".venv-dev"
