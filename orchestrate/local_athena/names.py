@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -42,12 +43,14 @@ def of_node(node: exp.Table, database: str) -> TableName:
     return table_name([part.name for part in node.parts], database)
 
 
-def base_tables(tree: exp.Expr) -> list[exp.Table]:
-    """Nodes of tables and views, without those that name a query of WITH."""
+def base_tables(nodes: Iterable[exp.Expr]) -> list[exp.Table]:
+    """Those of a statement's nodes that are tables or views, and no names of queries of WITH."""
     return [
         node
-        for node in tree.find_all(exp.Table)
-        if isinstance(node.this, exp.Identifier) and not _is_of_with(node)
+        for node in nodes
+        if isinstance(node, exp.Table)
+        and isinstance(node.this, exp.Identifier)
+        and not _is_of_with(node)
     ]
 
 
@@ -63,7 +66,7 @@ def _is_of_with(node: exp.Table) -> bool:
                 return True
         elif isinstance(outer, exp.With):
             # A query of WITH sees those before it, and itself if recursive.
-            before = outer.expressions[: outer.expressions.index(inner)]
+            before = outer.expressions[: inner.index]
             seen = [*before, inner] if outer.recursive else before
             if any(each.alias.lower() == node.name.lower() for each in seen):
                 return True

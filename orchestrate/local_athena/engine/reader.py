@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.reserved import SELECT_RESERVED
@@ -34,6 +35,19 @@ class Token:
     end: int
 
 
+# A statement is read more than once: for its parameters, by its first words, then whole.
+@lru_cache(maxsize=16)
+def _tokens(sql: str) -> tuple[Token, ...]:
+    tokens = [
+        Token(str(match.lastgroup), match[0], match.start(), match.end())
+        for match in _TOKEN.finditer(sql)
+        if match.lastgroup != "space"
+    ]
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
+    return tuple(tokens)
+
+
 class Reader:
     """A statement's text and how far it is read.
 
@@ -45,13 +59,7 @@ class Reader:
         """Split `sql`; a semicolon at its end is left out."""
         self.sql = sql
         self.reserved = SELECT_RESERVED
-        self.tokens = [
-            Token(str(match.lastgroup), match[0], match.start(), match.end())
-            for match in _TOKEN.finditer(sql)
-            if match.lastgroup != "space"
-        ]
-        while self.tokens and self.tokens[-1].text == ";":
-            self.tokens.pop()
+        self.tokens = _tokens(sql)
         self.position = 0
 
     @property

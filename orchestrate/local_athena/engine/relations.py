@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -52,16 +52,19 @@ class Query:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def bind(self, tree: exp.Expr) -> tuple[exp.Expr, tuple[Column, ...]]:
-        """A statement of Trino's as DuckDB's, and the columns that it gives.
+        """A statement of Trino's, which is taken apart, as DuckDB's, and the columns it gives.
 
         Raises:
             QueryError: It names what is not there, or cannot be translated.
         """
-        resolved = self._resolve(tree.copy(), self.database, ())
+        resolved = self._resolve(tree, self.database, ())
         translated, columns = to_duckdb(resolved, self._schema)
-        for node in base_tables(translated):
-            node.replace(self._relation(node))
-        for column in translated.find_all(exp.Column):
+        nodes = list(translated.walk())
+        references = [node for node in nodes if isinstance(node, exp.Column)]
+        paths = [column for column in references if column.name == _PATH]
+        for node in base_tables(nodes):
+            node.replace(self._relation(node, paths))
+        for column in references:
             column.set("db", None)
             column.set("catalog", None)
         return translated, tuple(columns)
@@ -69,7 +72,7 @@ class Query:
     def _resolve(self, tree: exp.Expr, database: str, views: tuple[TableName, ...]) -> exp.Expr:
         """Name the database of every table, and put the text of every view in its place."""
         # A root that is a table would have no place for its replacement.
-        for node in base_tables(tree):
+        for node in base_tables(tree.walk()):
             name = of_node(node, database)
             entry = None if _is_information(name) else self._entry(name)
             if entry is None:
@@ -147,7 +150,8 @@ class Query:
         self.cursor.register(registered, information_schema.rows(name.name, self.metastore, node))
         return _as_table(quoted(registered), node)
 
-    def _relation(self, node: exp.Table) -> exp.Expr:
+    def _relation(self, node: exp.Table, paths: Sequence[exp.Column]) -> exp.Expr:
+        """What DuckDB reads for a table; `paths` are the statement's columns `$path`."""
         name = of_node(node, self.database)
         if _is_information(name):
             return self._information(node, name)
@@ -169,7 +173,7 @@ class Query:
             if version is not None:
                 snapshot = time_travel.snapshot_id(entry, version, self.cursor)
                 text = f"(select * from {text} at (version => {snapshot}))"  # noqa: S608
-            for column in node.root().find_all(exp.Column):
+            for column in paths:
                 if column.name == _PATH and column.table in ("", node.alias_or_name):
                     if _DUCKDB_PATH in columns_of(entry):
                         raise QueryError(
@@ -177,7 +181,7 @@ class Query:
                         )
                     column.set("this", exp.to_identifier(_DUCKDB_PATH, quoted=True))
         else:
-            with_path = any(each.name == _PATH for each in node.root().find_all(exp.Column))
+            with_path = any(column.name == _PATH for column in paths)
             text = hive_files.query(entry, self.metastore, self.cursor, with_path=with_path)
         if version is not None and (kind or not is_iceberg):
             raise QueryError("NOT_SUPPORTED", f"table {name} does not support time travel")

@@ -50,7 +50,9 @@ class _Rest(RestCatalog):
     """pyiceberg's, which has no setting for time-outs."""
 
     def _config_headers(self, session: Session) -> None:
-        # The first that is done to a new session, before it asks for a token.
+        # The first that is done to a new session, before it asks for a token. The catalog is on
+        # this machine: no proxy is looked for, which takes longer than the request.
+        session.trust_env = False
         session.mount(self.properties["uri"], _Http(self.properties["oauth2-server-uri"]))
         super()._config_headers(session)
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlglot.dialects.athena import Athena, _TrinoTokenizer
+from sqlglot.dialects.athena import Athena
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.parsers.athena import AthenaParser, AthenaTrinoParser
-from sqlglot.tokenizer_core import Token
 
 # Calls with a grammar of their own; what sqlglot reads of them is what Trino means.
 _SPECIAL_CALLS = (
@@ -65,12 +64,3 @@ class DuckDBText(DuckDB):
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
         }
-
-
-def tokenize(sql: str) -> list[Token]:
-    """Split a text into Trino's tokens.
-
-    Raises:
-        sqlglot.errors.TokenError: It has an unclosed quote or comment.
-    """
-    return _TrinoTokenizer(AthenaSql()).tokenize(sql)

@@ -7,10 +7,10 @@ import re
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate.dialect import AthenaSql, tokenize
+from orchestrate.local_athena.translate.dialect import AthenaSql
 from orchestrate.local_athena.translate.reserved import DDL_RESERVED, SELECT_RESERVED
 
 # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
@@ -46,8 +46,10 @@ def parse(sql: str) -> exp.Expr:
             "INVALID_INPUT",
             f"the query has {size} bytes; Athena allows at most {MAX_QUERY_BYTES}",
         )
+    dialect = AthenaSql()
     try:
-        statements = [found for found in AthenaSql().parse(sql) if found is not None]
+        tokens = dialect.tokenize(sql)
+        statements = [found for found in dialect.parser().parse(tokens, sql) if found is not None]
     except (ParseError, TokenError) as error:
         raise _syntax_error(error) from None
     statements = [found for found in statements if not isinstance(found, exp.Semicolon)]
@@ -61,8 +63,8 @@ def parse(sql: str) -> exp.Expr:
     statement = statements[0]
     _refuse_reserved(statement)
     if isinstance(statement, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge):
-        _refuse_foreign(sql)
-        _refuse_late_offset(sql)
+        _refuse_foreign(sql, tokens)
+        _refuse_late_offset(tokens)
     return statement
 
 
@@ -77,9 +79,8 @@ def _syntax_error(error: ParseError | TokenError) -> QueryError:
     return QueryError("SYNTAX_ERROR", f"line {line}:{column}: {str(error).splitlines()[0]}")
 
 
-def _refuse_foreign(sql: str) -> None:
+def _refuse_foreign(sql: str, tokens: list[Token]) -> None:
     """Refuse signs of other dialects, which sqlglot takes where Trino does not."""
-    tokens = tokenize(sql)
     for token, after in zip(tokens, [*tokens[1:], None], strict=True):
         is_next = after is not None and after.start == token.end + 1
         is_stuck = is_next and sql[token.end + 1] not in _SIGNS
@@ -98,9 +99,9 @@ def _refuse_foreign(sql: str) -> None:
             )
 
 
-def _refuse_late_offset(sql: str) -> None:
+def _refuse_late_offset(tokens: list[Token]) -> None:
     """Refuse OFFSET after LIMIT: in Trino it comes first."""
-    words = [token.text.upper() for token in tokenize(sql)]
+    words = [token.text.upper() for token in tokens]
     for at, word in enumerate(words):
         if word == "LIMIT" and words[at + 2 : at + 3] == ["OFFSET"]:
             raise QueryError(

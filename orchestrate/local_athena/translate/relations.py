@@ -87,7 +87,7 @@ class RelationBinder(Binder):
         made.set("using", [quoted(column.name.lower()) for column in join.args["using"]])
 
     def _source(self, node: exp.Expr, scope: Scope) -> exp.Expr:
-        if node.args.get("sample") or node.args.get("pivots") or node.find(exp.TableSample):
+        if node.args.get("sample") or node.args.get("pivots"):
             raise not_supported(f"{place_of(node)}TABLESAMPLE or PIVOT", "leave it out")
         if isinstance(node, exp.Table):
             made = self._table(node, scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sqlglot import exp
 
@@ -151,7 +152,7 @@ def column_node(name: str, table: str) -> exp.Column:
 
 def place_of(node: exp.Expr) -> str:
     """Say where in the text a node stands, as Athena does: `line 1:8: `."""
-    for found in (node, *node.find_all(exp.Identifier)):
+    for found in chain([node], node.find_all(exp.Identifier)):
         if "line" in found.meta:
             start = found.meta["col"] - (found.meta.get("end", 0) - found.meta.get("start", 0))
             return f"line {found.meta['line']}:{max(start, 1)}: "

@@ -54,10 +54,14 @@ def duck(text: str, *parts: exp.Expr | Term) -> exp.Expr:
             continue
         if isinstance(column, exp.Identifier) and isinstance(column.parent, exp.Column):
             continue
-        node = nodes[int(name[1:]) - 1]
-        # One that stands nowhere yet needs no copy, and copies of copies are what takes longest.
-        column.replace(_enclosed(node if node.parent is None else node.copy()))
+        column.replace(_operand(nodes[int(name[1:]) - 1]))
     return _enclosed(root.this)
+
+
+def _operand(node: exp.Expr) -> exp.Expr:
+    """A node as a part of another."""
+    # One that stands nowhere yet needs no copy, and copies of copies are what takes longest.
+    return _enclosed(node if node.parent is None else node.copy())
 
 
 def _enclosed(node: exp.Expr) -> exp.Expr:
@@ -77,7 +81,9 @@ def literal(value: str | int) -> exp.Expr:
 
 def cast_node(node: exp.Expr, target: Type) -> exp.Expr:
     """Cast to the DuckDB type that holds `target`."""
-    return duck(f"CAST(_1 AS {duckdb_name(target)})", node)
+    # As `duck` does, without a template to fill in: half of all that is built are casts.
+    to = _parsed(f"CAST(NULL AS {duckdb_name(target)})").args["to"]
+    return exp.Cast(this=_operand(node), to=to.copy())
 
 
 def not_supported(what: str, why: str) -> QueryError:

@@ -38,7 +38,7 @@ def explain(session: Session, reader: Reader) -> QueryResult:
 
 
 def compiled(session: Session, tree: exp.Expr) -> tuple[str, tuple[Column, ...]]:
-    """DuckDB's text of a query, and the columns it gives, with Athena's types.
+    """DuckDB's text of a query, which is taken apart, and the columns it gives, with their types.
 
     Raises:
         QueryError: It is no query, or wrong.
@@ -46,7 +46,7 @@ def compiled(session: Session, tree: exp.Expr) -> tuple[str, tuple[Column, ...]]
     if not isinstance(tree, exp.Query | exp.Values | exp.Table):
         raise QueryError("SYNTAX_ERROR", "line 1:1: expected a query")
     bound, columns = session.query.bind(tree)
-    return bound.sql(dialect="duckdb"), columns
+    return bound.sql(dialect="duckdb", copy=False), columns
 
 
 def text_result(

@@ -40,7 +40,10 @@ def create(session: Session, reader: Reader) -> QueryResult:
     if there is not None and not replace:
         raise QueryError("TABLE_ALREADY_EXISTS", f"View 'awsdatacatalog.{name}' already exists")
     query = parse(text)
-    if any(table.text("db").lower() == information_schema.DATABASE for table in base_tables(query)):
+    if any(
+        table.text("db").lower() == information_schema.DATABASE
+        for table in base_tables(query.walk())
+    ):
         raise QueryError("NOT_SUPPORTED", "a view on information_schema: write out its query")
     _, columns = compiled(session, query)
     if renamed and len(renamed) != len(columns):
