@@ -5,32 +5,15 @@ and the models of its services anew: that was half the processor time of a build
 small. dbt imports every module whose name begins with `dbt_` as it starts
 (https://github.com/dbt-labs/dbt-core/blob/main/core/dbt/plugins/manager.py), and to be imported is
 all this one needs: the adapter stays as it is.
+
+What sessions share here, the clients of one session share anyway, from all threads: it is read.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
-from botocore.loaders import JSONFileLoader, Loader
+import botocore.session
+from botocore.loaders import create_loader
 
-_read = cache(JSONFileLoader().load_file)
-
-
-class ParseOnce(JSONFileLoader):
-    """A loader of files that gives all who ask for a file the same object.
-
-    The clients of one session share it already, from all threads: it is not written to, but for
-    the extras of a model, which change nothing when they are merged into it a second time.
-    """
-
-    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - what JSON holds
-        """The content of a file of botocore's data, None if there is none.
-
-        Args:
-            file_path: Its path, without `.json` or `.json.gz`.
-        """
-        return _read(file_path)
-
-
-Loader.FILE_LOADER_CLASS = ParseOnce
+botocore.session.create_loader = cache(create_loader)

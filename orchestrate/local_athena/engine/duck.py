@@ -31,13 +31,15 @@ CATALOG = "lake"
 # iceberg needs the two others, and would fetch them from outside.
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 _BATCH_ROWS = 10_000
-_PER_CURSOR = (
-    *SETTINGS,
-    "set enable_progress_bar = false",
-    "set preserve_insertion_order = false",
-    # Bytes are counted as they are fetched from S3, for each connection on its own.
-    "pragma enable_profiling = 'no_output'",
-    'pragma custom_profiling_settings = \'{"TOTAL_BYTES_READ": "true"}\'',
+_PER_CURSOR = "; ".join(
+    (
+        *SETTINGS,
+        "set enable_progress_bar = false",
+        "set preserve_insertion_order = false",
+        # Bytes are counted as they are fetched from S3, for each connection on its own.
+        "pragma enable_profiling = 'no_output'",
+        'pragma custom_profiling_settings = \'{"TOTAL_BYTES_READ": "true"}\'',
+    )
 )
 
 
@@ -88,8 +90,7 @@ class Duck:
             connection = self._instance.cursor()
         cursor = Cursor(connection, cancellation, bytes_limit)
         try:
-            for statement in _PER_CURSOR:
-                connection.execute(statement)
+            connection.execute(_PER_CURSOR)
             yield cursor
         finally:
             cursor.close()
