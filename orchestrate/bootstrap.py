@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Set, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "plugins" / "requirements"
@@ -146,10 +146,19 @@ def compile_packages() -> None:
 
 def write_dotenv() -> None:
     """Give the local stack its settings: a copy of `.env.example`, for the owner's eyes only."""
-    target = ROOT / ".env"
+    target, example = ROOT / ".env", ROOT / ".env.example"
     if not target.exists():
         target.touch(mode=0o600)
-        shutil.copyfile(str(ROOT / ".env.example"), str(target))
+        shutil.copyfile(str(example), str(target))
+    missing = variables(example.read_text()) - variables(target.read_text())
+    if missing:
+        print(f"  .env lacks {', '.join(sorted(missing))}: copy what .env.example says of it")
+
+
+def variables(text: str) -> Set[str]:
+    """The names of the variables that the text of a `.env` file sets."""
+    lines = [line.strip().partition("=") for line in text.splitlines()]
+    return {name.strip() for name, sign, _ in lines if sign and not name.startswith("#")}
 
 
 def main(arguments: List[str]) -> int:

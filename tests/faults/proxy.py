@@ -25,6 +25,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -246,6 +247,8 @@ class HttpProxy(TcpProxy):
         super().__init__(server_port)
         self.requests: list[str] = []
         """The request lines so far, `PUT /bucket/key HTTP/1.1`, those answered with a fault too."""
+        self._reset_pattern: re.Pattern[bytes] | None = None
+        self._times_asked: Counter[str] = Counter()
 
     @property
     def url(self) -> str:
@@ -262,10 +265,30 @@ class HttpProxy(TcpProxy):
         """
         self._rules.add(request, times, status)
 
+    def reset_every_other(self, request: bytes) -> None:
+        """Reset the connection at the first, third, … of equal requests, which the server misses.
+
+        Whoever asks again after a reset meets it in all he asks.
+
+        Args:
+            request: Regular expression found in the head of those meant.
+        """
+        self._reset_pattern = re.compile(request)
+
+    def _is_reset(self, head: bytes) -> bool:
+        if self._reset_pattern is None or not self._reset_pattern.search(head):
+            return False
+        line = self.requests[-1]
+        self._times_asked[line] += 1
+        return self._times_asked[line] % 2 == 1
+
     def _forward_requests(self, connection: _Connection) -> None:
         with connection.client.makefile("rb") as client:
             while head := _read_head(client):
                 self.requests.append(head.partition(b"\r\n")[0].decode("latin-1"))
+                if self._is_reset(head):
+                    connection.cut()
+                    return
                 rule = self._rules.take(head)
                 self._hold_back()
                 if rule is not None and rule.status is not None:

@@ -105,6 +105,21 @@ def test_connections_to_the_lake_are_reset_again_and_again(through: LakePipe, se
     through.assert_equal()
 
 
+# All but what a connection begins with, which is several requests and begun anew as a whole.
+_OF_TABLES = {"s3": rb"^\w+ /", "catalog": rb"^\w+ \S*/namespaces"}
+
+
+@pytest.mark.parametrize("server", ["s3", "catalog"])
+def test_whatever_the_lake_is_asked_is_asked_again_after_a_reset(
+    through: LakePipe, server: str
+) -> None:
+    proxy: HttpProxy = getattr(through, server)
+    proxy.reset_every_other(_OF_TABLES[server])
+    outcome = through.run()
+    assert outcome.is_success, outcome.log
+    through.assert_equal()
+
+
 @pytest.mark.parametrize("server", ["s3", "catalog"])
 def test_a_server_of_the_lake_restarts(through: LakePipe, server: str) -> None:
     """It refuses connections for two seconds, in the midst of the work."""

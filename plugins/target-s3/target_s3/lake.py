@@ -333,7 +333,7 @@ class Lake:
             return self._ask(create)
         except NoSuchNamespaceError:
             # Only now: whoever may not make a namespace can still use one that is there.
-            self._catalog.create_namespace_if_not_exists(identifier[0])
+            self._ask(lambda: self._catalog.create_namespace_if_not_exists(identifier[0]))
             return self._ask(create)
 
     def refresh(self, table: Table) -> None:

@@ -80,7 +80,14 @@ define(
     "trino_check(random() < 2, 'NOT_SUPPORTED: Recursion depth limit exceeded (10). Use "
     "''max_recursion_depth'' session property to modify the limit.')",
 )
-define(
-    "typeof(T) -> varchar",
-    lambda args: exp.Literal.string(str(args[0].type)),
-)
+
+
+def _typeof(args: list[Term]) -> exp.Expr:
+    """The name of a type, from a term that still is there: an aggregate makes one row of many."""
+    name = exp.Literal.string(str(args[0].type))
+    if isinstance(args[0].node, exp.Column | exp.Literal):
+        return name
+    return duck("CASE WHEN _1 IS NULL THEN _2 ELSE _2 END", args[0], name)
+
+
+define("typeof(T) -> varchar", _typeof)
