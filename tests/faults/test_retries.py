@@ -58,6 +58,12 @@ class LakePipe:
         pipe.discover(WRITTEN)
         return pipe.run()
 
+    def columns(self) -> set[str]:
+        """The columns of all tables."""
+        catalog, namespace = self._lake.catalog(), self._lake.settings["namespace"]
+        schemas = [catalog.load_table((namespace, table.name)).schema() for table in WRITTEN]
+        return {name for schema in schemas for name in schema.column_names}
+
     def assert_equal(self) -> None:
         catalog, namespace = self._lake.catalog(), self._lake.settings["namespace"]
         for table in EXACT:
@@ -111,13 +117,22 @@ _OF_TABLES = {"s3": rb"^\w+ /", "catalog": rb"^\w+ \S*/namespaces"}
 
 @pytest.mark.parametrize("server", ["s3", "catalog"])
 def test_whatever_the_lake_is_asked_is_asked_again_after_a_reset(
-    through: LakePipe, server: str
+    through: LakePipe, source: str, server: str
 ) -> None:
+    """In a first run, and in one that finds a new column and a new comment."""
     proxy: HttpProxy = getattr(through, server)
     proxy.reset_every_other(_OF_TABLES[server])
     outcome = through.run()
     assert outcome.is_success, outcome.log
     through.assert_equal()
+    with psycopg.connect(source) as connection:
+        for table in WRITTEN:
+            connection.execute(f"alter table {table.name} add column extra integer default 7")
+            connection.execute(f"comment on table {table.name} is 'has a new column'")
+            connection.execute(tables.insert(table, ROWS), {"writer": 2, "body": "second"})
+    outcome = through.run()
+    assert outcome.is_success, outcome.log
+    assert "extra" in through.columns()
 
 
 @pytest.mark.parametrize("server", ["s3", "catalog"])

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
@@ -158,9 +159,9 @@ class Lake:
         """
         full_name = self.full_name(table_name)
         schema = lake_schema(wanted.columns, wanted.description.columns)
-        with lake_errors(self.settings, f"open {full_name}"):
-            table = self._load(table_name)
-            drift = plan_drift(
+
+        def plan(table: Table | None) -> Drift[IcebergType]:
+            return plan_drift(
                 full_name,
                 types_of(schema),
                 types_of(table.schema()) if table else None,
@@ -168,6 +169,10 @@ class Lake:
                 mode=wanted.drift_mode,
                 fixed=wanted.fixed,
             )
+
+        with lake_errors(self.settings, f"open {full_name}"):
+            table = self._load(table_name)
+            drift = plan(table)
             properties = {
                 **description_properties(
                     wanted.description, drift, table.properties if table else {}
@@ -177,9 +182,15 @@ class Lake:
             if table is None:
                 all_properties = {**TABLE_PROPERTIES, **swept_now(), **properties}
                 return self._create(table_name, wanted, drift, all_properties), drift
-            change_columns(table, drift, wanted.description.columns)
-            drift.changes.extend(wanted.layout.apply(table, drift.written))
-            set_properties(table, properties)
+            plans = chain([drift], iter(lambda: plan(table.refresh()), None))
+
+            def change() -> None:
+                # An attempt before this one may have changed something: the plan is made anew.
+                change_columns(table, next(plans), wanted.description.columns)
+                drift.changes.extend(wanted.layout.apply(table, drift.written))
+                set_properties(table, properties)
+
+            self._ask(change)
             return table, drift
 
     def drop_if_unused(self, table: Table) -> None:
@@ -347,12 +358,8 @@ class Lake:
 def summaries(table: Table, column: str) -> list[str]:
     """Give a column of the load log from the snapshots of a table, as far as these are there."""
     name = SUMMARY_PREFIX + column
-    found = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
-    return [
-        summary.additional_properties[name]
-        for summary in found
-        if name in summary.additional_properties
-    ]
+    found = [each.summary.additional_properties for each in table.snapshots() if each.summary]
+    return [properties[name] for properties in found if name in properties]
 
 
 def refuse_older_read(table: Table, read: ReadMoment | None) -> None:
