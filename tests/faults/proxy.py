@@ -275,18 +275,18 @@ class HttpProxy(TcpProxy):
         """
         self._reset_pattern = re.compile(request)
 
-    def _is_reset(self, head: bytes) -> bool:
+    def _is_reset(self, line: str, head: bytes) -> bool:
         if self._reset_pattern is None or not self._reset_pattern.search(head):
             return False
-        line = self.requests[-1]
         self._times_asked[line] += 1
         return self._times_asked[line] % 2 == 1
 
     def _forward_requests(self, connection: _Connection) -> None:
         with connection.client.makefile("rb") as client:
             while head := _read_head(client):
-                self.requests.append(head.partition(b"\r\n")[0].decode("latin-1"))
-                if self._is_reset(head):
+                line = head.partition(b"\r\n")[0].decode("latin-1")
+                self.requests.append(line)
+                if self._is_reset(line, head):
                     connection.cut()
                     return
                 rule = self._rules.take(head)

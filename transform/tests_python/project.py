@@ -29,7 +29,7 @@ def executable() -> Path:
     Raises:
         FileNotFoundError: there is none.
     """
-    meltanos = ROOT / ".meltano" / "utilities" / "dbt-db" / "venv" / "bin" / "dbt"
+    meltanos = ROOT / ".meltano" / "utilities" / "dbt-lake" / "venv" / "bin" / "dbt"
     found = shutil.which("dbt")
     candidates = [
         meltanos,
