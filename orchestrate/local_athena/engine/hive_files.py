@@ -13,13 +13,17 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from orchestrate.local_athena.engine import csv_files
+from orchestrate.local_athena.engine import csv_files, json_files, line_files, text_files
 from orchestrate.local_athena.engine.duck import literal, quoted
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.types import athena_from_glue, duckdb_from_athena
+from orchestrate.local_athena.translate.types import Type, duckdb_name, parse_type
+from orchestrate.local_athena.types import athena_from_glue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrate.local_athena.engine.duck import Cursor
+    from orchestrate.local_athena.engine.line_files import Records
     from orchestrate.local_athena.metastore.catalog import HiveTable, Metastore
     from orchestrate.local_athena.metastore.iceberg_catalog import IcebergCatalog
     from orchestrate.local_athena.names import TableName
@@ -67,14 +71,14 @@ def query(table: HiveTable, metastore: Metastore, cursor: Cursor, *, with_path: 
     definition = table.definition
     storage = definition["StorageDescriptor"]
     keys = definition.get("PartitionKeys", [])
-    columns = {each["Name"]: _duckdb_type(each) for each in storage.get("Columns", [])}
+    columns = {each["Name"]: _type(each) for each in storage.get("Columns", [])}
     scan = _Scan(definition, columns, metastore.lake, cursor, with_path)
     branches = []
     if keys:
         for part in metastore.partitions(definition["DatabaseName"], definition["Name"]):
             own = part.get("StorageDescriptor") or {}
             constants = {
-                key["Name"]: _constant(value, _duckdb_type(key))
+                key["Name"]: _constant(value, _type(key))
                 for key, value in zip(keys, part["Values"], strict=True)
             }
             paths = files_below(metastore.lake, own.get("Location", ""))
@@ -86,7 +90,8 @@ def query(table: HiveTable, metastore: Metastore, cursor: Cursor, *, with_path: 
         if paths:
             branches.append(scan.of(storage, paths, {}))
     if not branches:
-        types = {**columns, **{each["Name"]: _duckdb_type(each) for each in keys}}
+        of_all = {**columns, **{each["Name"]: _type(each) for each in keys}}
+        types = {name: duckdb_name(kind) for name, kind in of_all.items()}
         if with_path:
             types[_PATH] = "VARCHAR"
         empty = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
@@ -120,10 +125,10 @@ def partition_rows(table: HiveTable, metastore: Metastore) -> pa.Table:
 
 @dataclass(frozen=True)
 class _Scan:
-    """How a table's files are read; `columns` are without partition keys, with DuckDB's types."""
+    """How a table's files are read; `columns` are without partition keys."""
 
     definition: dict[str, Any]
-    columns: dict[str, str]
+    columns: dict[str, Type]
     lake: IcebergCatalog
     cursor: Cursor
     with_path: bool
@@ -140,23 +145,20 @@ class _Scan:
         serde = storage.get("SerdeInfo", {})
         library = serde.get("SerializationLibrary", "")
         parameters = {**storage.get("Parameters", {}), **serde.get("Parameters", {})}
-        of_table = self.definition.get("Parameters", {})
-        header = "skip.header.line.count"
-        skipped = int(of_table.get(header, parameters.get(header, 0)))
-        listed = f"[{', '.join(map(literal, paths))}]"
         if library == PARQUET:
-            return self._parquet(listed)
+            return self._parquet(f"[{', '.join(map(literal, paths))}]")
+        skipped = line_files.skipped_lines(self.definition.get("Parameters", {}), parameters)
         if library == OPEN_CSV:
-            return self._csv(paths, parameters, skipped)
+            rows = csv_files.records(parameters, skipped)
+            return self._lines(paths, rows), self._values(csv_files.value)
         if library in (SIMPLE_TEXT, ""):
-            return self._text(listed, parameters, skipped)
+            rows = text_files.records(parameters, self.columns, skipped)
+            return self._lines(paths, rows), self._values(text_files.value)
         if library in _JSON:
-            types = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in self.columns.items())
-            source = (
-                f"read_json({listed}, format = 'newline_delimited', columns = {{{types}}}, "
-                f"filename = '{_PATH}')"
+            rows = json_files.records(
+                parameters, self.columns, skipped, is_openx=library == OPENX_JSON
             )
-            return source, {name: quoted(name) for name in self.columns}
+            return self._lines(paths, rows), self._values(json_files.value)
         raise QueryError(
             "HIVE_UNSUPPORTED_FORMAT",
             f"the local Athena does not read tables of {library}; use Parquet, CSV or JSON",
@@ -171,65 +173,38 @@ class _Scan:
         found = self.cursor.describe(f"select * from {source}")  # noqa: S608
         there = {name.lower() for name, _ in found}
         values = {
-            name: f"cast({quoted(name) if name.lower() in there else 'null'} as {kind})"
+            name: text_files.fitted(
+                f"cast({quoted(name) if name.lower() in there else 'null'} as {duckdb_name(kind)})",
+                kind,
+            )
             for name, kind in self.columns.items()
         }
         return source, values
 
-    def _csv(
-        self, paths: list[str], parameters: dict[str, str], skipped: int
-    ) -> tuple[str, dict[str, str]]:
-        source = f"csv_{uuid.uuid4().hex}"
-        found = csv_files.schema(list(self.columns), _PATH)
+    def _lines(self, paths: list[str], records: Records) -> str:
+        """A source of the records of files, all of whose columns are text."""
+        source = f"lines_{uuid.uuid4().hex}"
+        found = line_files.schema(list(self.columns), _PATH)
         rows = partial(
-            csv_files.batches,
+            line_files.batches,
             self.lake.files(),
             paths,
             found,
-            parameters=parameters,
-            skipped_lines=skipped,
+            records=records,
             count=self.cursor.add_scanned,
         )
         self.cursor.register_stream(source, found, rows)
-        return source, {name: _of_csv(name, kind) for name, kind in self.columns.items()}
+        return source
 
-    def _text(
-        self, listed: str, parameters: dict[str, str], skipped: int
-    ) -> tuple[str, dict[str, str]]:
-        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
-        separator = parameters.get("field.delim", parameters.get("serialization.format", "\x01"))
-        null = parameters.get("serialization.null.format", "\\N")
-        source = (
-            f"read_csv({listed}, columns = {{{types}}}, header = false, skip = {skipped}, "
-            f"auto_detect = false, delim = {literal(separator)}, quote = '', escape = '', "
-            f"nullstr = {literal(null)}, null_padding = true, strict_mode = false, "
-            f"hive_partitioning = false, filename = '{_PATH}')"
-        )
-        values = {
-            name: quoted(name) if kind == "VARCHAR" else f"try_cast({quoted(name)} as {kind})"
-            for name, kind in self.columns.items()
-        }
-        return source, values
+    def _values(self, value: Callable[[str, Type], str]) -> dict[str, str]:
+        return {name: value(name, kind) for name, kind in self.columns.items()}
 
 
-def _of_csv(name: str, kind: str) -> str:
-    """A text of a CSV file as its column's type: empty ones are NULL, dates are days."""
-    column = quoted(name)
-    if kind in ("VARCHAR", "TEXT"):
-        return f"coalesce({column}, '')"
-    if kind == "DATE":
-        return f"date '1970-01-01' + cast(nullif({column}, '') as integer)"
-    if kind == "TIMESTAMP":
-        return f"epoch_ms(cast(nullif({column}, '') as bigint))"
-    return f"cast(nullif({column}, '') as {kind})"
+def _type(column: dict[str, Any]) -> Type:
+    return parse_type(athena_from_glue(column.get("Type", "string")))
 
 
-def _duckdb_type(column: dict[str, Any]) -> str:
-    kind = duckdb_from_athena(athena_from_glue(column.get("Type", "string")))
-    return "VARCHAR" if kind.startswith("TEXT") and "[" not in kind else kind
-
-
-def _constant(value: str, kind: str) -> str:
+def _constant(value: str, kind: Type) -> str:
     if value == _DEFAULT_HIVE_PARTITION:
-        return f"cast(null as {kind})"
-    return f"cast({literal(value)} as {kind})"
+        return f"cast(null as {duckdb_name(kind)})"
+    return text_files.fitted(f"cast({literal(value)} as {duckdb_name(kind)})", kind)

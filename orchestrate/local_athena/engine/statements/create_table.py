@@ -18,8 +18,10 @@ from orchestrate.local_athena.engine import hive_files
 from orchestrate.local_athena.engine.partitioning import PartitionField, parse_field
 from orchestrate.local_athena.engine.reader import Reader
 from orchestrate.local_athena.engine.statements.table_properties import read_tblproperties
+from orchestrate.local_athena.engine.text_files import hive_string
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
-from orchestrate.local_athena.types import athena_from_glue, iceberg_type
+from orchestrate.local_athena.translate.types import inside, parse_type
+from orchestrate.local_athena.types import iceberg_type
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.engine.statements.session import Session
@@ -40,7 +42,6 @@ _DELIMITERS = {
     ("MAP", "KEYS", "TERMINATED", "BY"): "mapkey.delim",
     ("NULL", "DEFINED", "AS"): "serialization.null.format",
 }
-_ESCAPES = {"\\t": "\t", "\\n": "\n", "\\001": "\x01", "\\u0001": "\x01"}
 
 
 @dataclass
@@ -102,7 +103,9 @@ def read_column(reader: Reader) -> dict[str, Any]:
     kind = "".join(reader.until(",", ")", "COMMENT", "FIRST", "AFTER").lower().split())
     if not kind:
         raise reader.error(f"the type of {name}")
-    athena_from_glue(kind)  # Refuses a type that there is not.
+    # Refuses a type that there is not.
+    if any(None in each.fields for each in inside(parse_type(kind))):
+        raise QueryError("TYPE_NOT_FOUND", f"a field of {name} has no name: {kind}")
     column: dict[str, Any] = {"Name": name, "Type": kind}
     if reader.accept("COMMENT"):
         column["Comment"] = reader.string()
@@ -126,8 +129,7 @@ def _read(reader: Reader) -> _Table:
             table.serde = reader.string()
             if reader.accept("WITH", "SERDEPROPERTIES"):
                 table.serde_parameters = {
-                    key: _ESCAPES.get(value, value)
-                    for key, value in read_tblproperties(reader).items()
+                    key: hive_string(value) for key, value in read_tblproperties(reader).items()
                 }
         elif reader.accept("ROW", "FORMAT", "DELIMITED"):
             table.serde = table.serde or hive_files.SIMPLE_TEXT
@@ -154,8 +156,7 @@ def _read_delimiters(reader: Reader, table: _Table) -> None:
     while True:
         for words, key in _DELIMITERS.items():
             if reader.accept(*words):
-                value = reader.string()
-                table.serde_parameters[key] = _ESCAPES.get(value, value)
+                table.serde_parameters[key] = hive_string(reader.string())
                 break
         else:
             return
@@ -178,9 +179,7 @@ def _definition(name: TableName, table: _Table) -> dict[str, Any]:
         reader = Reader(text)
         keys.append(read_column(reader))
         reader.end()
-    names = [each["Name"] for each in (*table.columns, *keys)]
-    if len(set(names)) < len(names):
-        raise QueryError("DUPLICATE_COLUMN_NAME", f"two columns of {name} have one name")
+    _refuse_duplicates(name, [*table.columns, *keys])
     parameters = {"EXTERNAL": "TRUE", **table.properties}
     if table.comment:
         parameters["comment"] = table.comment
@@ -209,6 +208,13 @@ def _definition(name: TableName, table: _Table) -> dict[str, Any]:
     return definition
 
 
+def _refuse_duplicates(name: TableName, columns: list[dict[str, Any]]) -> None:
+    names = [each["Name"] for each in columns]
+    for each in names:
+        if names.count(each) > 1:
+            raise QueryError("DUPLICATE_COLUMN_NAME", f"two columns of {name} are named {each}")
+
+
 def _create_iceberg(session: Session, name: TableName, table: _Table) -> None:
     if table.serde or table.stored_as:
         raise QueryError(
@@ -216,6 +222,7 @@ def _create_iceberg(session: Session, name: TableName, table: _Table) -> None:
         )
     if table.location is None:
         raise QueryError("INVALID_TABLE_PROPERTY", "an Iceberg table needs a LOCATION")
+    _refuse_duplicates(name, table.columns)
     ids = count(len(table.columns) + 1)
     schema = Schema(
         *(

@@ -21,6 +21,7 @@ from orchestrate.local_athena.engine.statements.table_properties import (
 )
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.translate import parse
+from orchestrate.local_athena.translate.types import inside, parse_type
 from orchestrate.local_athena.types import duckdb_from_athena, iceberg_type
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _iceberg(
             )
     casts = []
     for column in columns:
+        if any(None in each.fields for each in inside(parse_type(column.type))):
+            raise QueryError("NOT_SUPPORTED", f"Row type field does not have a name: {column.type}")
         iceberg_type(_hive_like(column.type))
         casts.append((column.name, duckdb_from_athena(column.type)))
     rows = staged(session, cast_columns(sql, casts), fields, "ICEBERG_TOO_MANY_OPEN_PARTITIONS")

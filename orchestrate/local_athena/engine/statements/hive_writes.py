@@ -7,9 +7,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrate.local_athena.engine import hive_files
+from orchestrate.local_athena.engine import hive_files, line_files, text_files
 from orchestrate.local_athena.engine.duck import literal, quoted
 from orchestrate.local_athena.engine.partitioning import PartitionField
+from orchestrate.local_athena.engine.statements import hive_columns
 from orchestrate.local_athena.engine.statements.iceberg_writes import cast_columns, staged
 from orchestrate.local_athena.engine.statements.table_properties import (
     Value,
@@ -26,6 +27,8 @@ from orchestrate.local_athena.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrate.local_athena.engine.statements.session import Session
     from orchestrate.local_athena.names import TableName
 
@@ -79,6 +82,7 @@ def create_as(
     """
     refuse_unknown(properties, _PROPERTIES, "Hive")
     file_format, compression = file_options(properties)
+    hive_columns.refuse_types(columns, file_format)
     keys = [each.lower() for each in list_of(properties, "partitioned_by")]
     if [each.name for each in columns[len(columns) - len(keys) :]] != keys:
         raise QueryError(
@@ -86,6 +90,7 @@ def create_as(
             "Partition keys must be the last columns in the table and in the same order as the "
             f"table properties: {keys}",
         )
+    hive_columns.check_buckets(properties, columns, keys)
     location = text_of(properties, "external_location") or (
         f"{session.request.output_location.rstrip('/')}/tables/{session.request.id}"
     )
@@ -98,7 +103,7 @@ def create_as(
             f"{location}. Use an empty location, or delete what lies there",
         )
     library, input_format, output_format = _FORMATS[file_format]
-    delimiter = text_of(properties, "field_delimiter") or "\x01"
+    delimiter = delimiter_of(properties)
     serde: dict[str, Any] = {"SerializationLibrary": library, "Parameters": {}}
     if file_format == "TEXTFILE":
         serde["Parameters"] = {"field.delim": delimiter, "serialization.format": delimiter}
@@ -165,24 +170,60 @@ def append(session: Session, table: HiveTable, columns: tuple[Column, ...], sql:
             "NOT_SUPPORTED", f"Cannot write to a table of {library}; Parquet, TEXTFILE and JSON can"
         )
     file_format = formats[library]
+    hive_columns.refuse_in_lines(columns, file_format)
     parameters = definition.get("Parameters", {})
     compression = parameters.get(
         f"{file_format.lower()}.compression", "SNAPPY" if file_format == "PARQUET" else "NONE"
     )
-    delimiter = storage["SerdeInfo"].get("Parameters", {}).get("field.delim", "\x01")
-    files = Files(storage["Location"], file_format, compression, delimiter, tuple(keys))
+    serde = storage["SerdeInfo"].get("Parameters", {})
+    files = Files(
+        storage["Location"],
+        file_format,
+        compression,
+        text_files.delimiter(serde),
+        tuple(keys),
+        null=text_files.null_text(serde),
+        has_header=file_format != "PARQUET" and _has_header(file_format, parameters, serde),
+    )
     return copy(session, rows, files)
+
+
+def _has_header(file_format: str, parameters: Mapping[str, str], serde: Mapping[str, str]) -> bool:
+    """Whether the files of a table begin with the names of its columns.
+
+    Raises:
+        QueryError: Athena or this one does not write them as they are read.
+    """
+    if file_format == "TEXTFILE" and text_files.ESCAPE in serde:
+        raise QueryError("NOT_SUPPORTED", "the local Athena does not write to tables ESCAPED BY")
+    lines = line_files.skipped_lines(parameters, serde)
+    if lines > 1:
+        raise QueryError(
+            "NOT_SUPPORTED",
+            "Inserting into Hive table with value of skip.header.line.count property greater "
+            "than 1 is not supported",
+        )
+    if lines and file_format != "TEXTFILE":
+        raise QueryError(
+            "NOT_SUPPORTED", f"the local Athena writes no header to files of {file_format}"
+        )
+    return lines > 0
 
 
 @dataclass(frozen=True)
 class Files:
-    """Where rows are written, and how; `keys` are what they are partitioned by."""
+    """Where rows are written, and how; `keys` are what they are partitioned by.
+
+    Of files of text: `null` is the text of NULL, and the names of the columns may come first.
+    """
 
     location: str
     file_format: str
     compression: str
     delimiter: str
     keys: tuple[str, ...]
+    null: str = "\\N"
+    has_header: bool = False
 
 
 def copy(session: Session, sql: str, files: Files) -> int:
@@ -194,8 +235,8 @@ def copy(session: Session, sql: str, files: Files) -> int:
     extension = _EXTENSIONS[file_format]
     options = {
         "PARQUET": "format parquet",
-        "TEXTFILE": f"format csv, header false, delimiter {literal(files.delimiter)}, quote '', "
-        "escape '', nullstr '\\N'",
+        "TEXTFILE": f"format csv, header {str(files.has_header).lower()}, "
+        f"delimiter {literal(files.delimiter)}, quote '', escape '', nullstr {literal(files.null)}",
         "JSON": "format json",
     }[file_format]
     codec = {"NONE": "uncompressed"}.get(files.compression.upper(), files.compression.lower())
@@ -233,7 +274,8 @@ def register_partitions(session: Session, definition: dict[str, Any]) -> list[li
     storage = definition["StorageDescriptor"]
     root = storage["Location"].rstrip("/") + "/"
     found: dict[tuple[str, ...], str] = {}
-    pattern = re.compile("".join(f"{re.escape(key)}=([^/]*)/" for key in keys), re.IGNORECASE)
+    # `P=1` is no partition of the key `p`: Athena adds no path in camel case.
+    pattern = re.compile("".join(f"{re.escape(key)}=([^/]*)/" for key in keys))
     for file in hive_files.files_below(session.metastore.lake, root):
         match = pattern.match(file.removeprefix(root))
         if match:
@@ -275,6 +317,20 @@ def file_options(properties: dict[str, Value]) -> tuple[str, str]:
             + ", ".join(_COMPRESSIONS[file_format]),
         )
     return file_format, compression
+
+
+def delimiter_of(properties: dict[str, Value]) -> str:
+    """What stands between the fields of text that properties ask for.
+
+    Raises:
+        QueryError: It is more than one character.
+    """
+    found = text_files.hive_string(text_of(properties, "field_delimiter") or "\x01")
+    if len(found) != 1:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"field_delimiter is {found!r}: give a single character"
+        )
+    return found
 
 
 def refuse_table_bucket(session: Session, location: str) -> None:

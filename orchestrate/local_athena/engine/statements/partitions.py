@@ -63,7 +63,9 @@ def repair(session: Session, reader: Reader) -> QueryResult:
     reader.end()
     session.check_may_write(name.database)
     definition = _hive(name, session.table(name))
-    keys = [each["Name"] for each in definition["PartitionKeys"]]
+    keys = [each["Name"] for each in definition.get("PartitionKeys", [])]
+    if not keys:
+        raise QueryError("INVALID_ARGUMENTS", f"{name} is not a partitioned table")
     added = [
         "/".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
         for values in hive_writes.register_partitions(session, definition)

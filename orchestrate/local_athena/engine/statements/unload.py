@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from orchestrate.local_athena.engine import hive_files
 from orchestrate.local_athena.engine.partitioning import PartitionField
-from orchestrate.local_athena.engine.statements import hive_writes
+from orchestrate.local_athena.engine.statements import hive_columns, hive_writes
 from orchestrate.local_athena.engine.statements.iceberg_writes import cast_columns, staged
 from orchestrate.local_athena.engine.statements.query import compiled
-from orchestrate.local_athena.engine.statements.table_properties import list_of, read_with, text_of
+from orchestrate.local_athena.engine.statements.table_properties import list_of, read_with
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.translate import parse
 from orchestrate.local_athena.types import duckdb_from_athena
@@ -49,6 +49,7 @@ def run(session: Session, reader: Reader) -> QueryResult:
     file_format, compression = hive_writes.file_options(properties)
     keys = list_of(properties, "partitioned_by")
     sql, columns = compiled(session, parse(text))
+    hive_columns.refuse_types(columns, file_format)
     names = [each.name for each in columns]
     if names[len(names) - len(keys) :] != keys:
         raise QueryError(
@@ -61,7 +62,7 @@ def run(session: Session, reader: Reader) -> QueryResult:
         [PartitionField("identity", each) for each in keys],
         hive_writes.TOO_MANY,
     )
-    delimiter = text_of(properties, "field_delimiter") or "\x01"
+    delimiter = hive_writes.delimiter_of(properties)
     files = hive_writes.Files(location, file_format, compression, delimiter, tuple(keys))
     count = hive_writes.copy(session, rows, files)
     return QueryResult(
