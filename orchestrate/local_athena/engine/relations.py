@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -96,8 +97,7 @@ class Query:
         if node.args.get("version"):
             raise QueryError("NOT_SUPPORTED", f"View '{name}' does not support time travel")
         inner = self._resolve(parse(view.sql), view.database, (*views, name))
-        if _has_star(inner):
-            self._refuse_stale(name, view, inner)
+        self._refuse_stale(name, view, inner)
         alias = node.args.get("alias") or exp.TableAlias(
             this=exp.to_identifier(name.name, quoted=True)
         )
@@ -112,14 +112,26 @@ class Query:
         return subquery
 
     def _refuse_stale(self, name: TableName, view: View, inner: exp.Expr) -> None:
-        """Refuse a view of `*` whose tables have got other columns since it was made."""
+        """Refuse a view whose tables have changed so that its query gives other columns.
+
+        https://docs.aws.amazon.com/athena/latest/ug/views-considerations.html
+        """
         found = result_types(inner, self._schema)
+        stale = f"View 'awsdatacatalog.{name}' is stale or in invalid state:"
         if len(found) != len(view.columns):
             raise QueryError(
                 "VIEW_IS_STALE",
-                f"View 'awsdatacatalog.{name}' is stale or in invalid state: its query gives "
-                f"{len(found)} columns, the view has {len(view.columns)}; create it anew",
+                f"{stale} its query gives {len(found)} columns, the view has "
+                f"{len(view.columns)}; create it anew",
             )
+        for position, (now, then) in enumerate(zip(found, view.columns, strict=True)):
+            if now.name.lower() != then.name.lower() or _kind(now.type) != _kind(then.type):
+                raise QueryError(
+                    "VIEW_IS_STALE",
+                    f"{stale} column [{now.name}] of type {now.type} projected from query view at "
+                    f"position {position} is not column [{then.name}] of type {then.type} stored "
+                    "in view definition; create it anew",
+                )
 
     def _entry(self, name: TableName) -> Table | HiveTable | View:
         if name in self.tables:
@@ -218,5 +230,6 @@ def columns_of(entry: Table | HiveTable) -> dict[str, str]:
     }
 
 
-def _has_star(query: exp.Expr) -> bool:
-    return isinstance(query, exp.Query) and query.is_star
+def _kind(athena: str) -> str:
+    """A type without its lengths and precisions, which catalogs write differently."""
+    return re.sub(r"\([\d, ]*\)", "", athena.lower())

@@ -119,6 +119,8 @@ class Results:
         Raises:
             ApiError: The file is gone, or the identity may not read it.
         """
+        if not width:  # of OPTIMIZE and VACUUM
+            return [], None
         rows: list[Row] = []
         split = _csv_row if location.endswith(".csv") else _line
         for row, end in _rows(self._chunks(identity, location, offset), split, width, offset):

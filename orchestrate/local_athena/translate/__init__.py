@@ -11,7 +11,10 @@ from __future__ import annotations
 from sqlglot import exp
 
 from orchestrate.local_athena.model import Column
-from orchestrate.local_athena.translate import functions  # noqa: F401  the rules register themselves
+from orchestrate.local_athena.translate import (
+    drawn,
+    functions,  # noqa: F401  the rules register themselves
+)
 from orchestrate.local_athena.translate.expressions import Schema
 from orchestrate.local_athena.translate.parameters import bind_parameters
 from orchestrate.local_athena.translate.parsing import parse
@@ -52,6 +55,7 @@ def to_duckdb(tree: exp.Expr, schema: Schema) -> tuple[exp.Expr, list[Column]]:
         QueryError: Athena refuses it, or DuckDB cannot answer as Athena would.
     """
     made, fields = bind(QueryBinder(schema), tree)
+    drawn.check(made)
     return shown(made, fields) if isinstance(made, exp.Query) else made, _columns(fields)
 
 
@@ -65,4 +69,7 @@ def result_types(tree: exp.Expr, schema: Schema) -> list[Column]:
 
 
 def _columns(fields: list[Field]) -> list[Column]:
-    return [Column(field.name or f"_col{at}", str(field.type)) for at, field in enumerate(fields)]
+    return [
+        Column(field.label or field.name or f"_col{at}", str(field.type))
+        for at, field in enumerate(fields)
+    ]

@@ -6,13 +6,9 @@ https://trino.io/docs/current/functions/json.html#cast-to-json
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
 from sqlglot import exp
 
 from orchestrate.local_athena.translate.coercion import (
-    coerce,
     decimal_as_double,
     is_null_literal,
     local_timestamp,
@@ -26,6 +22,7 @@ from orchestrate.local_athena.translate.terms import (
     mismatch,
     not_supported,
 )
+from orchestrate.local_athena.translate.time_casts import to_date, to_time, to_timestamp, to_zoned
 from orchestrate.local_athena.translate.types import (
     BOOLEAN,
     DATE,
@@ -37,11 +34,6 @@ from orchestrate.local_athena.translate.types import (
     duckdb_name,
     inside,
 )
-
-# 2020-01-01 10:00:00 Europe/Paris, … +01:00, … UTC
-_ZONED = re.compile(r"^\s*\S+(?:\s+[\d:.]+)?\s*(?P<zone>[A-Za-z][\w/+:-]*|[+-]\d\d:?\d\d)\s*$")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):\d\d:\d\d(?:\.(\d{1,6}))?")
 
 
 def cast(term: Term, target: Type, place: str = "") -> Term:
@@ -71,10 +63,10 @@ def _cast(term: Term, target: Type) -> Term | None:
         "decimal": _to_decimal,
         "real": _to_double,
         "double": _to_double,
-        "date": _to_date,
-        "timestamp": _to_timestamp,
-        "timestamp with time zone": _to_zoned,
-        "time": _to_time,
+        "date": to_date,
+        "timestamp": to_timestamp,
+        "timestamp with time zone": to_zoned,
+        "time": to_time,
         "json": _to_json,
         "uuid": _to_uuid,
     }
@@ -91,20 +83,23 @@ def text_of(term: Term) -> exp.Expr | None:
         return term.node
     if source.name == "decimal" and source.params[0] == source.params[1]:  # `.05` to DuckDB
         return duck("regexp_replace(CAST(_1 AS VARCHAR), '^(-?)[.]', '\\10.')", term)
-    if source.is_integer or source.name in ("boolean", "decimal", "uuid", "date"):
+    if source.is_integer or source.name in ("boolean", "decimal", "uuid"):
         return duck("CAST(_1 AS VARCHAR)", term)
+    if source == DATE:
+        return duck("CAST(trino_year_of_four(_1) AS VARCHAR)", term)
     if source.name in ("double", "real"):
-        return duck("trino_double_text(CAST(_1 AS VARCHAR))", term)
+        return duck(f"trino_{source.name}_varchar(_1)", term)
     if source.name == "timestamp":
-        return duck(f"trino_timestamp_text(_1, {source.params[0]})", term)
+        return duck(f"trino_timestamp_text(trino_year_of_four(_1), {source.params[0]})", term)
     if source.name == "timestamp with time zone":
         local = local_timestamp(term, "the text of a timestamp with time zone")
         zone = value_zone(source, "the text of a timestamp with time zone")
-        return duck(f"trino_timestamp_text(_1, {source.params[0]}) || ' {zone}'", local)
+        made = f"trino_timestamp_text(trino_year_of_four(_1), {source.params[0]}) || ' {zone}'"
+        return duck(made, local)
     if source.name == "time":
         return duck(f"trino_time_text(_1, {source.params[0]})", term)
     if source.name == "json":
-        return duck("trino_json_scalar_text(_1)", term)
+        return duck("trino_json_varchar(_1)", term)
     if source.name == "interval day to second":
         return duck("trino_day_interval_text(_1)", term)
     if source.name == "interval year to month":
@@ -173,6 +168,8 @@ def _to_double(term: Term, target: Type) -> Term | None:
         return Term(duck(f"CAST(trino_double(_1, '{target.name}') AS {name})", term), target)
     if term.type.name == "decimal":
         return Term(decimal_as_double(term, target), target)
+    if (term.type.name, target.name) == ("double", "real"):
+        return Term(duck("trino_real(_1)", term), target)
     if term.type.is_numeric or term.type == BOOLEAN:
         return Term(duck(f"CAST(_1 AS {name})", term), target)
     if term.type == JSON:
@@ -180,101 +177,10 @@ def _to_double(term: Term, target: Type) -> Term | None:
     return None
 
 
-def _to_date(term: Term, target: Type) -> Term | None:
-    if isinstance(term.value, str) and _DATE.fullmatch(term.value):
-        return Term(duck("CAST(_1 AS DATE)", term), target)  # plain, so that partitions are pruned
-    if term.type.is_text:
-        return Term(duck("trino_date(_1)", term), target)
-    if term.type.is_temporal:
-        local = local_timestamp(term, "the date of a timestamp with time zone")
-        return Term(duck("CAST(_1 AS DATE)", local), target)
-    return None
-
-
-def rounded(node: exp.Expr, given: int, wanted: int) -> exp.Expr:
-    """Round a TIMESTAMP from `given` to `wanted` digits of the second."""
-    return duck(f"trino_round_timestamp(_1, {wanted})", node) if wanted < given else node
-
-
-def _timestamp_node(node: exp.Expr, value: object, digits: int) -> exp.Expr:
-    """Read a TIMESTAMP; a full literal becomes a plain one, so that partitions are pruned."""
-    found = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
-    if found and len(found[1] or "") <= digits:
-        return duck("CAST(_1 AS TIMESTAMP)", node)
-    return rounded(duck("trino_timestamp(_1)", node), 6, digits)
-
-
-def _to_timestamp(term: Term, target: Type) -> Term | None:
-    digits = target.params[0]
-    if term.type.is_text:
-        return Term(_timestamp_node(term.node, term.value, digits), target)
-    if term.type == DATE:
-        return Term(duck("CAST(_1 AS TIMESTAMP)", term), target)
-    if term.type.is_temporal:
-        local = local_timestamp(term, "the local time of a timestamp with time zone")
-        return Term(rounded(local, term.type.params[0], digits), target)
-    return None
-
-
-def _to_zoned(term: Term, target: Type) -> Term | None:
-    digits = target.params[0]
-    if term.type.is_text:
-        return _text_to_zoned(term, target)
-    if term.type.name == "timestamp with time zone":
-        zone = term.type.zone
-        node = term.node
-        if digits < term.type.params[0]:
-            local = rounded(duck("timezone('UTC', _1)", term), term.type.params[0], digits)
-            node = duck("timezone('UTC', _1)", local)
-        return Term(node, replace(target, zone=zone))
-    if term.type.is_temporal:
-        return (
-            coerce(Term(rounded(term.node, 6, digits), term.type), target)
-            if term.type.name == "timestamp"
-            else coerce(term, target)
-        )
-    return None
-
-
-def _text_to_zoned(term: Term, target: Type) -> Term:
-    if not isinstance(term.value, str):
-        # The zone is in the text, so what is shown of it differs from row to row.
-        return Term(duck("trino_zoned(_1)", term), replace(target, zone=""))
-    found = _ZONED.match(term.value)
-    zone = found["zone"] if found else "UTC"
-    local = term.value[: found.start("zone")].strip() if found else term.value
-    node = _timestamp_node(exp.Literal.string(local), local, target.params[0])
-    zone = normal_zone(zone)
-    return Term(
-        duck("timezone(_2, _1)", node, exp.Literal.string(zone)), replace(target, zone=zone)
-    )
-
-
-def normal_zone(zone: str) -> str:
-    """Give a zone's name as Trino shows it.
-
-    Raises:
-        QueryError: It is an offset, which DuckDB reads with the opposite sign.
-    """
-    if zone in ("Z", "+00:00", "-00:00"):
-        return "UTC"
-    if re.fullmatch(r"[+-]\d\d:?\d\d", zone):
-        raise not_supported(f"time zone offset {zone}", "name a zone, as Europe/Copenhagen")
-    return zone
-
-
-def _to_time(term: Term, target: Type) -> Term | None:
-    if term.type.is_text:
-        return Term(duck("trino_time(_1)", term), target)
-    if term.type.name in ("time", "timestamp"):
-        return Term(duck("CAST(_1 AS TIME)", term), target)
-    return None
-
-
 def _to_uuid(term: Term, target: Type) -> Term | None:
-    if term.type.is_text or term.type == UUID:
-        return Term(duck("CAST(_1 AS UUID)", term), target)
-    return None
+    if term.type.is_text:
+        return Term(duck("trino_uuid(_1)", term), target)
+    return term if term.type == UUID else None
 
 
 _JSON_SOURCES = ("boolean", "varchar", "json", "date")

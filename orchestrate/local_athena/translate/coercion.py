@@ -38,7 +38,8 @@ def coerce(term: Term, target: Type) -> Term:
         # Values of char are held with their padding, so that they compare as Trino's do.
         return Term(duck(f"rpad(_1, {target.params[0]}, ' ')", term), target)
     if source.name == "decimal" and target.name in ("double", "real"):
-        return Term(decimal_as_double(term, target), target)
+        value = float(term.value) if isinstance(term.value, str) else NOT_CONSTANT
+        return Term(decimal_as_double(term, target), target, value)
     if target.name == "row" and all(field is None for field in target.fields):
         return Term(_nameless_row(term, target), target)
     return Term(cast_node(term.node, target), target, term.value)
@@ -114,11 +115,14 @@ def local_timestamp(term: Term, what: str) -> exp.Expr:
     return term.node
 
 
-def back_to_instant(node: exp.Expr, type_: Type) -> Term:
-    """Turn a local date and time back into the type it came from."""
+def back_to_instant(node: exp.Expr, origin: Term, type_: Type) -> Term:
+    """Turn a local date and time back into an instant like the one it came from."""
     if type_.name == "timestamp with time zone":
-        value_zone(type_, "a calendar's arithmetic")
-        return Term(duck(f"timezone('{type_.zone}', CAST(_1 AS TIMESTAMP))", node), type_)
+        zone = value_zone(type_, "a calendar's arithmetic")
+        if zone == "UTC":
+            return Term(duck("timezone('UTC', CAST(_1 AS TIMESTAMP))", node), type_)
+        made = f"trino_instant_near('{zone}', CAST(_1 AS TIMESTAMP), _2)"
+        return Term(duck(made, node, origin), type_)
     return Term(duck(f"CAST(_1 AS {duckdb_name(type_)})", node), type_)
 
 

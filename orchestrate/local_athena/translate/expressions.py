@@ -8,7 +8,7 @@ from itertools import count
 from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate import predicates, windows
+from orchestrate.local_athena.translate import drawn, predicates, windows
 from orchestrate.local_athena.translate.casts import cast
 from orchestrate.local_athena.translate.coercion import coerce, row_part, unify
 from orchestrate.local_athena.translate.intervals import interval
@@ -168,8 +168,9 @@ def _concatenated(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
 
 def _cast(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
     target = of_node(node.args["to"])
-    literal = isinstance(node.this, exp.Literal) and node.args["to"].this == exp.DType.DECIMAL
-    if literal and not node.args["to"].expressions:  # DECIMAL '1.23' takes its digits' type
+    # DECIMAL '1.23' takes its digits' type; it is read as a cast without the parts of one.
+    is_literal = "action" not in node.args and node.args["to"].this == exp.DType.DECIMAL
+    if is_literal and not node.args["to"].expressions:
         text = node.this.name
         whole, _, part = text.lstrip("+-").partition(".")
         target = decimal(max(len(whole.lstrip("0")) + len(part), 1), len(part))
@@ -262,7 +263,8 @@ def _call(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
         return SPECIAL[name](binder, node, scope)
     if any(isinstance(item, exp.Lambda) for item in node.expressions):
         call(name, [], place_of(node))
-    return windows.applied(binder, node, scope)
+    found = windows.applied(binder, node, scope)
+    return drawn.marked(found, node) if name in drawn.NAMES else found
 
 
 def _special(name: str, *keys: str) -> Rule:

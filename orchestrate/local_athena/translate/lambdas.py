@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.scope import Scope, place_of
-from orchestrate.local_athena.translate.terms import Term
-from orchestrate.local_athena.translate.types import Type
+from orchestrate.local_athena.translate.terms import Term, cast_node
+from orchestrate.local_athena.translate.types import Type, inside
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
@@ -54,6 +54,12 @@ def body(binder: Binder, node: exp.Expr, scope: Scope, values: list[Term]) -> Te
 def function(node: exp.Expr, *names: exp.Identifier) -> exp.Lambda:
     """Make DuckDB's lambda."""
     return exp.Lambda(this=node, expressions=list(names))
+
+
+def typed(node: exp.Expr, type_: Type) -> exp.Expr:
+    """Give a node its type, which some functions of DuckDB lose where their argument is NULL."""
+    # DuckDB has no name for a row whose fields have none.
+    return node if any(None in part.fields for part in inside(type_)) else cast_node(node, type_)
 
 
 def applied(name: str, *args: exp.Expr) -> exp.Anonymous:

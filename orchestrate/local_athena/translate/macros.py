@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrate.local_athena.translate.text_macros import TEXT_MACROS, null_of_null
+
 SPACES = (
     "".join(
         map(
@@ -14,8 +16,12 @@ SPACES = (
 
 MACROS = {
     # https://trino.io/docs/current/functions/math.html
+    # TRY catches the error of a cast, not one of a time zone that is none: so that what is refused
+    # here stays refused inside TRY.
     "trino_check(is_bad, message)": (
-        "CAST(CASE WHEN is_bad THEN message ELSE 'true' END AS BOOLEAN)"
+        "CASE WHEN is_bad THEN CASE WHEN starts_with(message, 'NOT_SUPPORTED') "
+        "THEN timezone(message, TIMESTAMP '2000-01-01') IS NULL "
+        "ELSE CAST(message AS BOOLEAN) END ELSE true END"
     ),
     "trino_divide(a, b)": (
         "CASE WHEN trino_check(b = 0 AND a IS NOT NULL, 'DIVISION_BY_ZERO: Division by zero') "
@@ -119,16 +125,11 @@ MACROS = {
         "'timestamp') || CASE WHEN regexp_full_match(trim(x), '[^ ]+ [0-9]+:[0-9]+') "
         "THEN ':00' ELSE '' END AS TIMESTAMP)"
     ),
-    "trino_zoned(x)": "CAST(x AS TIMESTAMPTZ)",
     "trino_time(x)": (
         "CAST(trino_matching(trim(x), "
         "'([01]?[0-9]|2[0-3]):[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?', "
         "'time') "
         "|| CASE WHEN regexp_full_match(trim(x), '[0-9]+:[0-9]+') THEN ':00' ELSE '' END AS TIME)"
-    ),
-    "trino_round_timestamp(x, p)": (
-        "make_timestamp(CAST(floor((epoch_us(x) + CAST(pow(10, 6 - p) AS BIGINT) // 2) "
-        "/ pow(10, 6 - p)) AS BIGINT) * CAST(pow(10, 6 - p) AS BIGINT))"
     ),
     "trino_whole_days(x)": (
         "CASE WHEN trino_check(epoch_us(x) % 86400000000 <> 0, "
@@ -148,16 +149,52 @@ MACROS = {
     # https://trino.io/docs/current/functions/aggregate.html
     "trino_finite(x)": "CASE WHEN isfinite(x) THEN x END",
     # DuckDB's is of a sample, Trino's of the whole.
-    "trino_skewness(x, n)": "x * (n - 2) / sqrt(n * (n - 1.0))",
+    "trino_skewness(x, n, is_flat)": (
+        "CASE WHEN n >= 3 AND is_flat THEN CAST('nan' AS DOUBLE) "
+        "ELSE x * (n - 2) / sqrt(n * (n - 1.0)) END"
+    ),
+    "trino_kurtosis(x, n, is_flat)": (
+        "CASE WHEN n >= 4 AND is_flat THEN CAST('nan' AS DOUBLE) ELSE x END"
+    ),
+    "trino_of_38_digits(x)": (
+        "CASE WHEN trino_check(length(ltrim(translate(CAST(x AS VARCHAR), '-.', ''), '0')) > 38, "
+        "'NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow') THEN x END"
+    ),
+    "trino_standard_error(e)": (
+        "trino_check(e NOT BETWEEN 0.0040625 AND 0.26, 'INVALID_FUNCTION_ARGUMENT: Standard error "
+        "must be in [0.0040625, 0.26]: ' || e)"
+    ),
     "trino_some(n)": (
         "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: third argument of max_by/min_by "
-        "must be a positive integer') THEN n END"
+        "must be a positive integer') AND trino_check(n > 10000, 'INVALID_FUNCTION_ARGUMENT: third "
+        "argument of max_by/min_by must be less than or equal to 10000; found ' || n) THEN n END"
     ),
-    "trino_map_of(l)": ("map_from_entries(list_filter(l, lambda trino_e: trino_e.k IS NOT NULL))"),
+    # Of rows without a key nothing is made; of equal keys the first stays.
+    "trino_with_key(l)": "nullif(list_filter(l, lambda trino_e: trino_e.k IS NOT NULL), [])",
+    "trino_by_key(l)": (
+        "list_sort(list_transform(l, lambda trino_e, trino_i: "
+        "{'k': trino_e.k, 'i': trino_i, 'v': trino_e.v}))"
+    ),
+    # Of entries by key: the first of each key, and the place where the key's entries start.
+    "trino_firsts(s)": (
+        "list_transform(list_filter(list_zip(s, list_prepend(NULL, s[:-2]), range(1, len(s) + 1)), "
+        "lambda trino_p: trino_p[1].k IS DISTINCT FROM trino_p[2].k), "
+        "lambda trino_p: {'i': trino_p[1].i, 'e': trino_p[1], 'at': trino_p[3]})"
+    ),
+    "trino_map_of(l)": (
+        "CASE WHEN trino_with_key(l) IS NOT NULL THEN map_from_entries(list_transform(list_sort("
+        "trino_firsts(trino_by_key(trino_with_key(l)))), "
+        "lambda trino_f: {'k': trino_f.e.k, 'v': trino_f.e.v})) END"
+    ),
+    "trino_groups(s, f)": (
+        "list_transform(list_sort(list_zip(f, f[2:])), lambda trino_p: {'k': trino_p[1].e.k, "
+        "'v': list_transform(s[trino_p[1].at:CASE WHEN trino_p[2] IS NULL THEN len(s) "
+        "ELSE trino_p[2].at - 1 END], "
+        "lambda trino_e: trino_e.v)})"
+    ),
     "trino_multimap_of(l)": (
-        "map_from_entries(list_transform(list_distinct(list_transform(l, lambda trino_e: "
-        "trino_e.k)), lambda trino_k: {'k': trino_k, 'v': list_transform(list_filter(l, "
-        "lambda trino_e: trino_e.k = trino_k), lambda trino_e: trino_e.v)}))"
+        "CASE WHEN l IS NOT NULL THEN map_from_entries(list_transform([trino_by_key(l)], "
+        "lambda trino_s: trino_groups(trino_s, trino_firsts(trino_s)))[1]) END"
     ),
     # https://trino.io/docs/current/functions/array.html
     "trino_repeats(n)": (
@@ -205,100 +242,12 @@ MACROS = {
         "THEN CASE WHEN n = 0 OR abs(s) > len(l) THEN l[1:0] WHEN s > 0 THEN l[s:s + n - 1] "
         "ELSE l[len(l) + s + 1:len(l) + s + n] END END"
     ),
+    # Of NULLs alone DuckDB makes no text, Trino an empty one.
+    "trino_join(l, d)": "coalesce(array_to_string(l, d), '')",
     "trino_extreme(l, made)": "CASE WHEN NOT trino_has_null(l) THEN made END",
-    # https://trino.io/docs/current/functions/binary.html
-    "trino_from_hex(x)": (
-        "CASE WHEN trino_check(length(x) % 2 = 1, 'INVALID_FUNCTION_ARGUMENT: expected an even "
-        "number of digits, got ' || x) THEN unhex(x) END"
-    ),
-    "trino_big_endian(x, digits, size)": (
-        "unhex(lpad(hex((CAST(x AS HUGEINT) + size) % size), digits, '0'))"
-    ),
-    # https://trino.io/docs/current/functions/string.html
-    "trino_strpos(s, t, n)": (
-        "CASE WHEN trino_check(n = 0, 'INVALID_FUNCTION_ARGUMENT: ''instance'' must be a positive "
-        "or negative number.') AND trino_check(t = '', 'NOT_SUPPORTED: strpos of the empty string: "
-        "the local Athena cannot answer it as Athena does') THEN coalesce(list_filter("
-        "range(1, length(s) + 1), lambda trino_i: substring(s, trino_i, length(t)) = t)[n], 0) END"
-    ),
-    "trino_split_entries(s, e, k)": (
-        "list_transform(CASE WHEN trino_check(e = '' OR k = '' OR e = k, "
-        "'INVALID_FUNCTION_ARGUMENT: the delimiters must be different and not empty') THEN "
-        "CASE WHEN s = '' THEN [] WHEN suffix(s, e) THEN string_split(s, e)[:-2] "
-        "ELSE string_split(s, e) END END, lambda trino_p: CASE WHEN trino_check("
-        "len(string_split(trino_p, k)) <> 2, 'INVALID_FUNCTION_ARGUMENT: Key-value delimiter must "
-        "appear exactly once in each entry. Bad input: ' || trino_p) THEN "
-        "{'k': string_split(trino_p, k)[1], 'v': string_split(trino_p, k)[2]} END)"
-    ),
-    "trino_url_decode(x)": (
-        "CASE WHEN trino_check(regexp_matches(x, '%($|[^0-9a-fA-F]|.$|.[^0-9a-fA-F])'), "
-        "'INVALID_FUNCTION_ARGUMENT: URLDecoder: Illegal hex characters in escape pattern') "
-        "THEN url_decode(replace(x, '+', ' ')) END"
-    ),
-    "trino_substring(s, i)": (
-        "CASE WHEN i = 0 OR -i > length(s) THEN '' WHEN i > 0 THEN substring(s, i) "
-        "WHEN i < 0 THEN substring(s, length(s) + i + 1) END"
-    ),
-    "trino_substring_of(s, i, n)": (
-        "CASE WHEN n <= 0 THEN '' WHEN n > 0 THEN left(trino_substring(s, i), n) END"
-    ),
-    "trino_not_empty(x, what)": (
-        "CASE WHEN trino_check(x = '', 'INVALID_FUNCTION_ARGUMENT: The ' || what || "
-        "' may not be the empty string') THEN x END"
-    ),
-    "trino_split_part(s, d, n)": (
-        "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: Index must be greater than "
-        "zero') "
-        "THEN string_split(s, trino_not_empty(d, 'delimiter'))[n] END"
-    ),
-    "trino_split_limit(s, d, n)": (
-        "CASE WHEN trino_check(n <= 0, 'INVALID_FUNCTION_ARGUMENT: Limit must be positive') THEN "
-        "CASE WHEN len(string_split(s, d)) <= n THEN string_split(s, d) ELSE "
-        "list_append(string_split(s, d)[1:n - 1], array_to_string(string_split(s, d)[n:], d)) "
-        "END END"
-    ),
-    "trino_replace(s, a, b)": (
-        "CASE WHEN trino_check(a = '', 'NOT_SUPPORTED: replace of the empty string: the local "
-        "Athena "
-        "cannot answer it as Athena does') THEN replace(s, a, b) END"
-    ),
-    "trino_plain(x)": (
-        "CASE WHEN trino_check(regexp_matches(x, '[^\\x00-\\x7F]'), 'NOT_SUPPORTED: letters beyond "
-        "ASCII here: the local Athena cannot answer it as Athena does') THEN x END"
-    ),
-    # Letters whose upper case is of two letters, or of one that Java does not know.
-    "trino_one_to_one(x)": (
-        "CASE WHEN trino_check(regexp_matches(x, "
-        "'[\\x{df}\\x{1f80}-\\x{1f87}\\x{1f90}-\\x{1f97}\\x{1fa0}-\\x{1fa7}"
-        "\\x{1fb3}\\x{1fc3}\\x{1ff3}]'), "
-        "'NOT_SUPPORTED: upper of ß or of Greek with iota: the local Athena cannot answer it as "
-        "Athena does') THEN x END"
-    ),
     "trino_not_nan(x)": (
         "CASE WHEN trino_check(isnan(x), 'NOT_SUPPORTED: NaN in an order: the local Athena cannot "
         "answer it as Athena does') THEN x END"
-    ),
-    "trino_no_vertical_tab(x)": (
-        "CASE WHEN trino_check(contains(x, chr(11)), 'NOT_SUPPORTED: a vertical tab in a regular "
-        "expression: the local Athena cannot answer it as Athena does') THEN x END"
-    ),
-    "trino_no_line_end(x)": (
-        "CASE WHEN trino_check(ends_with(x, chr(10)), 'NOT_SUPPORTED: a line end before $ in a "
-        "regular "
-        "expression: the local Athena cannot answer it as Athena does') THEN x END"
-    ),
-    "trino_pad_size(n)": (
-        "CAST(CASE WHEN trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: Target length must be in "
-        "the "
-        "range [0..2147483647]') THEN n END AS INTEGER)"
-    ),
-    "trino_codepoint(x)": (
-        "CASE WHEN trino_check(length(x) <> 1, 'INVALID_FUNCTION_ARGUMENT: Input string must be a "
-        "single character string') THEN unicode(x) END"
-    ),
-    "trino_group(x, is_match)": (
-        "CASE WHEN trino_check(is_match AND x = '', 'NOT_SUPPORTED: an empty group of a regular "
-        "expression: the local Athena cannot tell it from one that did not match') THEN x END"
     ),
     "trino_truncated(x)": "make_timestamp(epoch_us(x) // 1000 * 1000)",
     "trino_random(a, b)": (
@@ -345,16 +294,17 @@ MACROS = {
         "CASE WHEN trino_check(n IS NULL, 'INVALID_FUNCTION_ARGUMENT: Offset must not be null') "
         "AND trino_check(n < 0, 'INVALID_FUNCTION_ARGUMENT: Offset must be at least 0') THEN n END"
     ),
-    # https://trino.io/docs/current/functions/comparison.html#pattern-comparison-like
-    "trino_like_pattern(x, e)": (
-        "CASE WHEN trino_check(length(e) <> 1, 'INVALID_FUNCTION_ARGUMENT: Escape string must be a "
-        "single character') AND trino_check(contains(regexp_replace(x, regexp_escape(e) || '(' || "
-        "regexp_escape(e) || '|[%_])', '', 'g'), e), 'INVALID_FUNCTION_ARGUMENT: Escape character "
-        "must be followed by ''%'', ''_'' or the escape character itself') THEN x END"
-    ),
-    # RE2 finds no empty match behind another one, Java does.
-    "trino_not_of_nothing(x)": (
-        "CASE WHEN trino_check(regexp_full_match('', x), 'NOT_SUPPORTED: a regular expression that "
-        "matches nothing: the local Athena cannot answer it as Athena does') THEN x END"
-    ),
 }
+
+# Trino calls these for no NULL; DuckDB's parts of them pass over some.
+_OF_NO_NULL = (
+    "trino_bucket",
+    "trino_element_at",
+    "trino_from_base",
+    "trino_join",
+    "trino_repeats",
+    "trino_round_whole",
+    "trino_slice",
+    "trino_width_bucket",
+)
+MACROS = null_of_null(MACROS, _OF_NO_NULL) | TEXT_MACROS

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -66,7 +67,7 @@ def _readable_seconds(seconds: float) -> str:
     """As `96` is `1 minute, 36 seconds`."""
     if not abs(seconds) < 2**63:
         raise ValueError("INVALID_FUNCTION_ARGUMENT: Invalid argument found")
-    left, parts = abs(int(seconds)), []
+    left, parts = abs(math.floor(seconds + 0.5)), []  # as Java rounds
     for unit, size in _UNITS:
         count, left = divmod(left, size)
         if count:

@@ -19,6 +19,7 @@ from orchestrate.local_athena.translate.terms import (
     NOT_CONSTANT,
     Term,
     cast_node,
+    check_distinct,
     duck,
     mismatch,
     not_supported,
@@ -27,6 +28,7 @@ from orchestrate.local_athena.translate.types import (
     BOOLEAN,
     DATE,
     DAY_INTERVAL,
+    MAX_CHAR,
     MAX_PRECISION,
     MONTH_INTERVAL,
     UNKNOWN,
@@ -37,6 +39,7 @@ from orchestrate.local_athena.translate.types import (
     with_milliseconds,
 )
 
+_WHOLE = {"/": "//", "%": "%"}
 _INTERVALS = (DAY_INTERVAL, MONTH_INTERVAL)
 
 
@@ -63,10 +66,13 @@ def _numbers(sign: str, left: Term, right: Term) -> Term:
     if joined.name == "decimal":
         return _decimals(sign, left, right)
     a, b = coerce(left, joined), coerce(right, joined)
+    if joined.is_integer and sign in _WHOLE and b.value not in (NOT_CONSTANT, None, 0, -1):
+        made = duck(f"_1 {_WHOLE[sign]} _2", _typed(a), _typed(b))
+        return Term(cast_node(made, joined), joined)
     if joined.is_integer and sign == "/":
         return Term(cast_node(duck("trino_divide(_1, _2)", a, b), joined), joined)
     if joined.is_integer and sign == "%":
-        return Term(cast_node(duck("trino_modulo(_1, _2)", a, b), joined), joined)
+        return Term(cast_node(duck("trino_int_modulo(_1, _2)", a, b), joined), joined)
     return Term(duck(f"_1 {sign} _2", _typed(a), _typed(b)), joined)
 
 
@@ -140,7 +146,8 @@ def _with_intervals(sign: str, left: Term, right: Term) -> Term | None:
         if joined is None or (left.type == DATE) != (right.type == DATE):
             return None
         a, b = coerce(left, joined), coerce(right, joined)
-        return Term(duck("to_microseconds(date_diff('microsecond', _2, _1))", a, b), DAY_INTERVAL)
+        minus = "trino_zoned_minus" if joined.name.endswith("zone") else "trino_minus"
+        return Term(duck(f"{minus}(_1, _2)", a, b), DAY_INTERVAL)
     return None
 
 
@@ -161,10 +168,12 @@ def _shifted(sign: str, moment: Term, interval: Term) -> Term | None:
         if interval.type == DAY_INTERVAL:
             return Term(duck(f"_1 {sign} _2", moment, interval), with_milliseconds(moment.type))
         local = local_timestamp(moment, "adding months")
-        return back_to_instant(duck(f"_1 {sign} _2", local, interval.node), moment.type)
+        added = duck(f"_1 {sign} _2", local, interval.node)
+        return back_to_instant(added, moment, moment.type)
     return None
 
 
+_ORDERS = ("<", "<=", ">", ">=")
 _FLIPPED = {"=": "a", "<>": "a", "<": "b", "<=": "b", ">": "a", ">=": "a"}
 
 
@@ -175,9 +184,12 @@ def compare(sign: str, left: Term, right: Term, place: str = "") -> Term:
         raise mismatch(f"{place}Cannot apply operator: {left.type} {sign} {right.type}")
     if joined.items and sign not in ("IS DISTINCT FROM", "IS NOT DISTINCT FROM"):
         return _nested(sign, left, right, joined)
+    check_distinct(joined)
     if joined == Type("json"):
         raise not_supported("comparing JSON values", "compare json_format of them")
     a, b = coerce(left, joined), coerce(right, joined)
+    if joined == Type("char", (MAX_CHAR,)) and sign not in _ORDERS:
+        a, b = (Term(duck("rtrim(_1, ' ')", side), joined) for side in (left, right))
     node = duck(f"_1 {sign} _2", a, b)
     if joined.name in ("real", "double") and sign in _FLIPPED:
         node = _with_nan(sign, a, b, node)
@@ -215,6 +227,8 @@ def _nested(sign: str, left: Term, right: Term, joined: Type) -> Term:
 def _with_nan(sign: str, a: Term, b: Term, node: exp.Expr) -> exp.Expr:
     """NaN equals nothing and is not greater than all, as it is for DuckDB."""
     checked, other = (a, b) if _FLIPPED[sign] == "a" else (b, a)
+    if _is_number(checked.node):
+        return node
     if checked.is_constant:
         if sign in ("=", "<>") and not other.is_constant:
             return node
@@ -227,6 +241,20 @@ def _with_nan(sign: str, a: Term, b: Term, node: exp.Expr) -> exp.Expr:
     if other.is_constant:
         return duck("_1 AND NOT isnan(_2)", node, checked)
     return duck("_1 AND (NOT isnan(_2) OR _3 IS NULL)", node, checked, other)
+
+
+_KEEPING = ("random", "abs", "ceil", "floor", "round", "trunc")
+
+
+def _is_number(node: exp.Expr) -> bool:
+    """Say whether it cannot be NaN, as nothing made of literals and random(); drawn but once."""
+    if isinstance(node, exp.Paren | exp.Cast):
+        return _is_number(node.this)
+    if isinstance(node, exp.Add | exp.Sub | exp.Mul):
+        return _is_number(node.this) and _is_number(node.expression)
+    if isinstance(node, exp.Anonymous):
+        return node.this in _KEEPING and all(map(_is_number, node.expressions))
+    return isinstance(node, exp.Literal) and set(node.name) <= set("0123456789.")
 
 
 def negated(term: Term, place: str = "") -> Term:

@@ -15,7 +15,7 @@ from orchestrate.local_athena.translate.coercion import coerce, unify
 from orchestrate.local_athena.translate.operators import compare
 from orchestrate.local_athena.translate.scope import Field, Scope, column_node, place_of
 from orchestrate.local_athena.translate.terms import Term, duck, mismatch, not_supported
-from orchestrate.local_athena.translate.types import BOOLEAN, UNKNOWN, common_type
+from orchestrate.local_athena.translate.types import BOOLEAN, UNKNOWN, Type, common_type
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
@@ -70,19 +70,23 @@ def _quantified(
     left = binder.term(node.this, scope)
     bound, fields = binder.subquery(query, scope)
     joined = common_type(left.type, fields[0].type) if len(fields) == 1 else None
-    is_fit = joined is not None and not joined.items
-    if not is_fit or not (fields[0].type == joined or fields[0].type.is_text):
+    if joined is None or joined.items or not _is_fit(fields[0].type, joined):
         raise mismatch(
             f"{place_of(node)}the query gives {', '.join(str(f.type) for f in fields)}, the "
             f"value is "
             f"{left.type}; cast one of them"
         )
-    left = coerce(left, joined) if joined is not None else left
+    left = coerce(left, joined)
     if left.type.name in _WITH_NAN:
         left = Term(duck("trino_not_nan(_1)", left), left.type)
         bound = _without_nan(binder, bound, fields)
     made = type(node)(this=left.node, expression=type(quantified)(this=exp.Subquery(this=bound)))
     return Term(made, BOOLEAN)
+
+
+def _is_fit(column: Type, joined: Type) -> bool:
+    """Say whether a query's column can be compared as it is; char is held with its padding."""
+    return column in (joined, UNKNOWN) or (joined.name == "varchar" and column.is_text)
 
 
 def _logic(kind: type[exp.Expr]) -> Callable[[Binder, exp.Expr, Scope], Term]:
@@ -158,7 +162,7 @@ def _in_query(binder: Binder, node: exp.Expr, query: exp.Expr, scope: Scope) -> 
                 f"type: "
                 f"{value.type} vs {field.type}"
             )
-        if field.type not in (joined, UNKNOWN) and not (joined.is_text and field.type.is_text):
+        if not _is_fit(field.type, joined):
             raise not_supported(
                 f"{place_of(node)}{value.type} IN a query of {field.type}",
                 f"cast the query's column to {joined}",

@@ -1,7 +1,8 @@
 """Macros that DuckDB needs to answer as Trino does; run once on an instance.
 
-A macro that fails does so by a cast of its message, which TRY catches as Trino does;
-`runtime_error` turns DuckDB's error back into Trino's.
+A macro that fails does so by a cast of its message, which TRY catches as Trino does, or by a time
+zone of that name, which TRY does not catch, where the endpoint refuses; `runtime_error` turns
+DuckDB's error back into Trino's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.json_macros import JSON_MACROS
 from orchestrate.local_athena.translate.macros import MACROS
 from orchestrate.local_athena.translate.native import FUNCTIONS
+from orchestrate.local_athena.translate.number_macros import NUMBER_MACROS
+from orchestrate.local_athena.translate.time_macros import TIME_MACROS
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,11 +32,12 @@ def prepare(instance: duckdb.DuckDBPyConnection) -> None:
     """Give an instance the functions and macros that translated statements call; once."""
     for name, (function, parameters, returns) in FUNCTIONS.items():
         instance.create_function(name, function, list(parameters), returns)
-    for name, body in (MACROS | JSON_MACROS).items():
+    for name, body in (MACROS | JSON_MACROS | NUMBER_MACROS | TIME_MACROS).items():
         instance.execute(f"CREATE OR REPLACE MACRO {name} AS {body}")
 
 
 _OWN = re.compile(r"Could not convert string '([A-Z]+(?:_[A-Z]+)+: .*)' to BOOL", re.DOTALL)
+_REFUSED = re.compile(r"Unknown TimeZone '(NOT_SUPPORTED: .*)'!", re.DOTALL)
 _OF_PYTHON = re.compile(r"UDF: \w+: ([A-Z]+(?:_[A-Z]+)+: .*)")
 _KINDS = (
     ("inside the TRY expression", "NOT_SUPPORTED"),
@@ -56,7 +60,7 @@ _KINDS = (
 def runtime_error(error: Exception) -> QueryError | None:
     """Give Trino's error for one that DuckDB raised while it ran, None if it is not the query's."""
     text = str(error)
-    own = _OWN.search(text) or _OF_PYTHON.search(text)
+    own = _OWN.search(text) or _REFUSED.search(text) or _OF_PYTHON.search(text)
     if own:
         name, _, rest = own.group(1).partition(": ")
         return QueryError(name, rest.replace("''", "'"))

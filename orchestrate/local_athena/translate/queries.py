@@ -14,7 +14,13 @@ from orchestrate.local_athena.translate.recursion import (
 )
 from orchestrate.local_athena.translate.relations import RelationBinder, quoted, renamed
 from orchestrate.local_athena.translate.scope import Field, Scope, column_node, held, place_of
-from orchestrate.local_athena.translate.terms import Term, check_orderable, mismatch, not_supported
+from orchestrate.local_athena.translate.terms import (
+    Term,
+    check_distinct,
+    check_orderable,
+    mismatch,
+    not_supported,
+)
 from orchestrate.local_athena.translate.types import common_type
 from orchestrate.local_athena.translate.windows import order_key
 
@@ -131,8 +137,11 @@ class QueryBinder(RelationBinder, Binder):
                     f"{place_of(node)}column {at + 1} in {name} query has incompatible types: "
                     f"{a.type}, {b.type}"
                 )
-            fields.append(Field(a.name, joined))
+            fields.append(Field(a.name, joined, label=a.label))
         distinct = node.args.get("distinct") is not False
+        if distinct or not isinstance(node, exp.Union):
+            for field in fields:
+                check_distinct(field.type)
         sides = [self._as_types(left, ours, fields), self._as_types(right, theirs, fields)]
         made = type(node)(this=sides[0], expression=sides[1], distinct=distinct)
         self._tail(node, made, fields, scope, None)
@@ -167,7 +176,7 @@ class QueryBinder(RelationBinder, Binder):
             )
         items, fields = self._projections(node, scope)
         if node.args.get("group"):
-            made.set("group", self._group(node.args["group"], scope, len(items)))
+            made.set("group", self._group(node.args["group"], scope, fields))
         if node.args.get("having"):
             made.set(
                 "having",
@@ -177,6 +186,8 @@ class QueryBinder(RelationBinder, Binder):
         if node.args.get("distinct"):
             if node.args["distinct"].args.get("on"):
                 raise QueryError("SYNTAX_ERROR", f"{place_of(node)}DISTINCT ON is not Trino's")
+            for field in fields:
+                check_distinct(field.type)
             made.set("distinct", exp.Distinct())
         self._tail(node, made, fields, scope, items)
         return made, fields
@@ -188,54 +199,71 @@ class QueryBinder(RelationBinder, Binder):
             if isinstance(item, exp.Star) or (
                 isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
             ):
-                for name, term in self.star(item, scope):
-                    items.append(
-                        exp.alias_(term.node, name or f"_col{len(items)}", quoted=True, copy=False)
-                    )
-                    fields.append(Field(name, term.type))
+                for field, term in self.star(item, scope):
+                    name = field.name or f"_col{len(items)}"
+                    items.append(exp.alias_(term.node, name, quoted=True, copy=False))
+                    fields.append(Field(field.name, term.type, label=field.label))
                 continue
             inner = item.this if isinstance(item, exp.Alias) else item
             term = self.term(inner, scope)
-            name = item.alias.lower() if isinstance(item, exp.Alias) else _own_name(inner)
-            items.append(
-                exp.alias_(term.node, name or f"_col{len(items)}", quoted=True, copy=False)
-            )
-            fields.append(Field(name, term.type))
+            label = item.alias if isinstance(item, exp.Alias) else _own_name(inner)
+            name = label.lower() or f"_col{len(items)}"
+            items.append(exp.alias_(term.node, name, quoted=True, copy=False))
+            fields.append(Field(label.lower() or None, term.type, label=label))
         return items, fields
 
-    def _group(self, group: exp.Group, scope: Scope, width: int) -> exp.Group:
+    def _group(self, group: exp.Group, scope: Scope, fields: list[Field]) -> exp.Group:
         if group.args.get("all") is not None and not group.expressions:
             raise not_supported("GROUP BY ALL", "name the columns")
-        made = exp.Group(expressions=[self._group_key(k, scope, width) for k in group.expressions])
+        made = exp.Group(expressions=[self._group_key(k, scope, fields) for k in group.expressions])
         for key, kind in _GROUPINGS.items():
             found = group.args.get(key)
             if found:
                 made.set(
                     key,
                     [
-                        kind(
-                            expressions=[self._group_key(k, scope, width) for k in part.expressions]
-                        )
+                        kind(expressions=[self._set_key(k, scope) for k in part.expressions])
                         for part in found
                     ],
                 )
         return made
 
-    def _group_key(self, key: exp.Expr, scope: Scope, width: int) -> exp.Expr:
+    def _set_key(self, key: exp.Expr, scope: Scope) -> exp.Expr:
+        """A key of several grouping sets, which are of columns only."""
         if isinstance(key, exp.Tuple | exp.GroupingSets | exp.Cube | exp.Rollup):
-            return type(key)(
-                expressions=[self._group_key(k, scope, width) for k in key.expressions]
-            )
+            return type(key)(expressions=[self._set_key(k, scope) for k in key.expressions])
         if isinstance(key, exp.Paren):
-            return exp.Paren(this=self._group_key(key.this, scope, width))
+            return exp.Paren(this=self._set_key(key.this, scope))
+        if not isinstance(key, exp.Column):
+            raise QueryError(
+                "SYNTAX_ERROR",
+                f"{place_of(key)}GROUP BY expression must be a column reference: "
+                f"{key.sql('trino')}",
+            )
+        return self._key_node(key, scope)
+
+    def _group_key(self, key: exp.Expr, scope: Scope, fields: list[Field]) -> exp.Expr:
+        if isinstance(key, exp.GroupingSets | exp.Cube | exp.Rollup):
+            return self._set_key(key, scope)
+        if isinstance(key, exp.Tuple):
+            keys = [self._group_key(each, scope, fields) for each in key.expressions]
+            return exp.Tuple(expressions=keys)
+        if isinstance(key, exp.Paren):
+            return exp.Paren(this=self._group_key(key.this, scope, fields))
         if isinstance(key, exp.Literal):
-            if key.args.get("is_string") or not 1 <= int(key.name) <= width:
+            if key.args.get("is_string") or not 1 <= int(key.name) <= len(fields):
                 raise QueryError(
                     "INVALID_COLUMN_REFERENCE",
                     f"{place_of(key)}GROUP BY position {key.name} is not in select list",
                 )
+            check_distinct(fields[int(key.name) - 1].type)
             return key.copy()
-        return self.term(key, scope).node
+        return self._key_node(key, scope)
+
+    def _key_node(self, key: exp.Expr, scope: Scope) -> exp.Expr:
+        found = self.term(key, scope)
+        check_distinct(found.type)
+        return found.node
 
     def _tail(
         self,
@@ -335,8 +363,8 @@ def _refuse_hidden_keys(keys: list[exp.Ordered], items: list[exp.Expr]) -> None:
             )
 
 
-def _own_name(node: exp.Expr) -> str | None:
-    """Give the name a column has without AS: its own, or the field's."""
+def _own_name(node: exp.Expr) -> str:
+    """Give the name a column has without AS: its own, or the field's; empty for none."""
     if isinstance(node, exp.Column | exp.Dot):
-        return (node.name if isinstance(node, exp.Column) else node.expression.name).lower()
-    return None
+        return node.name if isinstance(node, exp.Column) else node.expression.name
+    return ""

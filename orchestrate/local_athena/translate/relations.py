@@ -16,7 +16,6 @@ from orchestrate.local_athena.translate.scope import (
     Field,
     Relation,
     Scope,
-    column_node,
     held,
     place_of,
 )
@@ -45,46 +44,57 @@ class RelationBinder(Binder):
         if join.args.get("method") or join.kind.upper() not in ("", "INNER", "CROSS", "OUTER"):
             kind = f"{join.args.get('method') or ''} {join.kind}".strip()
             raise not_supported(f"{place_of(join)}{kind} JOIN", "name the columns with ON")
+        side, kind = join.side.upper(), join.kind.upper()
+        has_condition = bool(join.args.get("using") or join.args.get("on"))
+        if not (side or kind or has_condition):  # a comma, which binds less than any JOIN
+            scope.first_joined = len(scope.relations)
         before = len(scope.relations)
         source = self._source(join.this, scope)
-        side, kind = join.side.upper(), join.kind.upper()
         made = exp.Join(this=source, side=side or None, kind=kind or None)
-        is_lateral = isinstance(source, exp.Lateral)
         if join.args.get("using"):
-            self._using(join, made, scope, before)
+            made.set("on", self._using(join, scope, before))
         elif join.args.get("on") is not None:
-            if is_lateral and side and join.args["on"].sql().upper() != "TRUE":
+            is_true = join.args["on"].sql().upper() == "TRUE"
+            if not is_true and (
+                isinstance(join.this, exp.Unnest) or (side and isinstance(source, exp.Lateral))
+            ):
                 raise not_supported(
-                    f"{place_of(join)}{side} JOIN UNNEST", "only ON TRUE is allowed"
+                    f"{place_of(join)}{side or 'INNER'} JOIN UNNEST", "only ON TRUE is allowed"
                 )
             made.set("on", self.condition(join.args["on"], scope, "JOIN ON clause"))
-        elif side or kind == "INNER":
+        elif side or kind in ("INNER", "OUTER"):
             raise QueryError("SYNTAX_ERROR", f"{place_of(join)}expected ON or USING after JOIN")
         else:
             made.set("kind", "CROSS")
         return made
 
-    def _using(self, join: exp.Join, made: exp.Join, scope: Scope, before: int) -> None:
-        """The two columns become one, without a table's name."""
+    def _using(self, join: exp.Join, scope: Scope, before: int) -> exp.Expr:
+        """The two columns become one, without a table's name, before those of both sides.
+
+        https://github.com/trinodb/trino, `StatementAnalyzer.analyzeJoinUsing`
+        """
+        left, right = scope.relations[scope.first_joined : before], scope.relations[before:]
+        side = join.side.upper()
+        fields, nodes, conditions = [], {}, []
         for column in join.args["using"]:
             name = column.name.lower()
-            theirs = [f for r in scope.relations[before:] for f in r.fields if f.name == name]
-            ours = [f for r in scope.relations[:before] for f in r.fields if f.name == name]
-            merged = scope.merged.get(name)
-            if len(theirs) != 1 or (len(ours) != 1 and merged is None):
-                raise QueryError(
-                    "COLUMN_NOT_FOUND",
-                    f"{place_of(column)}Column '{name}' is missing from one side of join or "
-                    f"ambiguous",
-                )
-            is_float = theirs[0].type.name in ("double", "real")
-            if is_float or (merged or ours[0].type) != theirs[0].type:
+            ours, theirs = _only(left, name, column), _only(right, name, column)
+            if ours.type.name in ("double", "real") or ours.type != theirs.type:
                 raise not_supported(
-                    f"{place_of(column)}USING of {merged or ours[0].type} and {theirs[0].type}",
+                    f"{place_of(column)}USING of {ours.type} and {theirs.type}",
                     "join with ON and a cast",
                 )
-            scope.merged[name] = theirs[0].type
-        made.set("using", [quoted(column.name.lower()) for column in join.args["using"]])
+            conditions.append(exp.EQ(this=ours.node, expression=theirs.node))
+            nodes[name] = (
+                duck("coalesce(_1, _2)", ours, theirs)
+                if side == "FULL"
+                else (theirs if side == "RIGHT" else ours).node.copy()
+            )
+            fields.append(Field(name, ours.type))
+        for relation in (*left, *right):
+            relation.fields = [each for each in relation.fields if each.name not in nodes]
+        scope.relations.insert(scope.first_joined, Relation("", fields, joined=nodes))
+        return exp.and_(*conditions, copy=False)
 
     def _source(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         if node.args.get("sample") or node.args.get("pivots"):
@@ -223,7 +233,7 @@ class RelationBinder(Binder):
         )
         return exp.Lateral(this=exp.Subquery(this=query), alias=self._aliased(named, fields, scope))
 
-    def star(self, node: exp.Expr, scope: Scope) -> Iterator[tuple[str | None, Term]]:
+    def star(self, node: exp.Expr, scope: Scope) -> Iterator[tuple[Field, Term]]:
         """Give the columns `*` or `t.*` stands for."""
         table = node.args["table"].name.lower() if isinstance(node, exp.Column) else None
         star = node.this if isinstance(node, exp.Column) else node
@@ -242,21 +252,31 @@ class RelationBinder(Binder):
                 for at, (part, type_) in enumerate(
                     zip(row.type.fields, row.type.items, strict=True)
                 ):
-                    yield part, Term(row_part(row, at), type_)
+                    yield Field(part, type_), Term(row_part(row, at), type_)
                 return
             raise QueryError(
                 "TABLE_NOT_FOUND", f"{place_of(node)}Unable to resolve reference {table}"
             )
-        if table is None:
-            for name, type_ in scope.merged.items():
-                yield name, Term(exp.column(quoted(name)), type_)
         for relation in scope.relations:
             if table in (None, relation.alias):
                 for field in relation.fields:
-                    if field.name in scope.merged:
-                        continue
-                    name = field.held_as or field.name or ""
-                    yield field.name, Term(column_node(name, relation.alias), field.type)
+                    yield field, Term(relation.node(field), field.type)
+
+
+def _only(relations: list[Relation], name: str, place: exp.Expr) -> Term:
+    """The one column of that name.
+
+    Raises:
+        QueryError: There is none, or more than one.
+    """
+    found = [(each, field) for each in relations for field in each.fields if field.name == name]
+    if len(found) != 1:
+        raise QueryError(
+            "COLUMN_NOT_FOUND",
+            f"{place_of(place)}Column '{name}' is missing from one side of join or ambiguous",
+        )
+    ((relation, field),) = found
+    return Term(relation.node(field), field.type)
 
 
 def _copied(node: exp.Expr | None) -> exp.Expr | None:
@@ -300,4 +320,7 @@ def renamed(fields: list[Field], columns: list[exp.Identifier], place: str) -> l
             f"{place}Column alias list has {len(columns)} entries but relation has {len(fields)} "
             f"columns",
         )
-    return [Field(name.name.lower(), f.type) for name, f in zip(columns, fields, strict=True)]
+    return [
+        Field(name.name.lower(), f.type, label=name.name)
+        for name, f in zip(columns, fields, strict=True)
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from sqlglot import exp
@@ -24,11 +24,13 @@ class Field:
         name: None for one that has none.
         type: Trino's.
         held_as: What DuckDB calls it; two columns of a relation may have one name.
+        label: The name as it was written, which a result shows.
     """
 
     name: str | None
     type: Type
     held_as: str = ""
+    label: str = ""
 
 
 @dataclass
@@ -36,14 +38,24 @@ class Relation:
     """A table or subquery of FROM.
 
     Attributes:
-        alias: The name its columns are asked for with.
+        alias: The name its columns are asked for with; empty for columns that a JOIN … USING made
+            one of two, which belong to no table.
         fields: Its columns.
         hidden: Whether the hidden columns of a table can be asked for.
+        joined: What the columns of a JOIN … USING are, by name.
     """
 
     alias: str
     fields: list[Field]
     hidden: bool = False
+    joined: dict[str, exp.Expr] = field(default_factory=dict)
+
+    def node(self, column: Field) -> exp.Expr:
+        """DuckDB's reference to a column."""
+        name = column.name or ""
+        if name in self.joined:
+            return self.joined[name].copy()
+        return column_node(column.held_as or name, self.alias)
 
 
 @dataclass
@@ -52,7 +64,7 @@ class Scope:
 
     Attributes:
         relations: Of FROM so far.
-        merged: Columns that a JOIN … USING made one of two.
+        first_joined: Where in them the tables begin that are being joined, after the last comma.
         variables: Of lambdas.
         parent: Of the query around.
         ctes: The names of WITH.
@@ -60,7 +72,7 @@ class Scope:
     """
 
     relations: list[Relation] = field(default_factory=list)
-    merged: dict[str, Type] = field(default_factory=dict)
+    first_joined: int = 0
     variables: dict[str, Term] = field(default_factory=dict)
     parent: Scope | None = None
     ctes: dict[str, list[Field]] = field(default_factory=dict)
@@ -101,8 +113,6 @@ class Scope:
         Raises:
             QueryError: AMBIGUOUS_NAME.
         """
-        if table is None and name in self.merged:
-            return Term(exp.column(exp.to_identifier(name, quoted=True)), self.merged[name])
         found = [
             (relation, column)
             for relation in self.relations
@@ -120,7 +130,7 @@ class Scope:
             raise QueryError("AMBIGUOUS_NAME", f"{place}Column '{name}' is ambiguous")
         if found:
             relation, column = found[0]
-            return Term(column_node(column.held_as or name, relation.alias), column.type)
+            return Term(relation.node(column), column.type)
         return self.parent.column(name, table, place) if self.parent else None
 
     def has_relation(self, name: str) -> bool:
@@ -138,7 +148,7 @@ def held(fields: list[Field]) -> list[Field]:
         name = given.name or f"_col{at}"
         name = name if name not in taken else f"{name}:{at}"
         taken.add(name)
-        made.append(Field(given.name, given.type, name))
+        made.append(replace(given, held_as=name))
     return made
 
 

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
 from orchestrate.local_athena.translate.dialect import DuckDBText
-from orchestrate.local_athena.translate.types import Type, duckdb_name
+from orchestrate.local_athena.translate.types import Type, duckdb_name, inside
 
 NOT_CONSTANT: Any = object()
 
@@ -101,6 +101,16 @@ def check_orderable(type_: Type) -> None:
     """
     if type_.items:
         raise not_supported(f"an order of {type_}", "order by its parts")
+
+
+def check_distinct(type_: Type) -> None:
+    """Refuse to tell maps apart: equal ones of another order are several to DuckDB.
+
+    Raises:
+        QueryError: NOT_SUPPORTED.
+    """
+    if any(part.name == "map" for part in inside(type_)):
+        raise not_supported(f"which values of {type_} are distinct", "use what the maps hold")
 
 
 def mismatch(text: str) -> QueryError:

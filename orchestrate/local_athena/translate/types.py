@@ -16,6 +16,7 @@ from orchestrate.local_athena.model import QueryError
 INTEGERS = ("tinyint", "smallint", "integer", "bigint")
 _DIGITS = {"tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19}
 MAX_PRECISION = 38
+MAX_CHAR = 65536
 
 
 @dataclass(frozen=True)
@@ -276,8 +277,8 @@ def common_type(left: Type, right: Type) -> Type | None:
     if left.is_text and right.is_text:
         if left.name == right.name == "char":
             return Type("char", (max(left.params[0], right.params[0]),))
-        if "char" in (left.name, right.name):
-            return left if left.name == "char" else right
+        if "char" in (left.name, right.name):  # nothing is cut off
+            return Type("char", max(left.params or (MAX_CHAR,), right.params or (MAX_CHAR,)))
         sizes = (left.params, right.params)
         return Type("varchar", max(sizes)) if all(sizes) else VARCHAR
     if left.is_temporal and right.is_temporal:

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
+from orchestrate.local_athena.translate.coercion import is_null_literal
 from orchestrate.local_athena.translate.intervals import interval
 from orchestrate.local_athena.translate.registry import call
 from orchestrate.local_athena.translate.scope import Scope, place_of
-from orchestrate.local_athena.translate.terms import Term, check_orderable, not_supported
+from orchestrate.local_athena.translate.terms import (
+    Term,
+    check_distinct,
+    check_orderable,
+    duck,
+    not_supported,
+)
 from orchestrate.local_athena.translate.types import BIGINT
 
 if TYPE_CHECKING:
@@ -56,7 +63,10 @@ def applied(
         order, args = args[-1], [*args[:-1], args[-1].this]
     if args and isinstance(args[0], exp.Distinct):
         is_distinct, args = True, [*args[0].expressions, *args[1:]]
-    found = call(name, [binder.term(arg, scope) for arg in args], place)
+    terms = [binder.term(arg, scope) for arg in args]
+    for term in terms if is_distinct else []:
+        check_distinct(term.type)
+    found = call(name, terms, place)
     calls = _marked(found.node)
     if not calls:
         if is_distinct or order or modifiers.over or modifiers.where or modifiers.ignores_nulls:
@@ -148,13 +158,15 @@ def order_key(node: exp.Expr, key: exp.Expr, is_down: bool) -> exp.Ordered:
 def _over(binder: Binder, made: exp.Expr, window: exp.Expr, scope: Scope) -> exp.Window:
     order = window.args.get("order")
     keys = [ordered(binder, key, scope) for key in order.expressions] if order else []
-    parts = [binder.term(part, scope).node for part in window.args.get("partition_by") or []]
+    parts = [binder.term(part, scope) for part in window.args.get("partition_by") or []]
+    for part in parts:
+        check_distinct(part.type)
     spec = window.args.get("spec")
     if window.args.get("alias"):
         raise not_supported("a window built on a named window", "write the window out in OVER")
     return exp.Window(
         this=made,
-        partition_by=parts,
+        partition_by=[part.node for part in parts],
         order=exp.Order(expressions=keys) if keys else None,
         spec=_frame(binder, spec, scope) if spec else None,
         over="OVER",
@@ -172,7 +184,13 @@ def _frame(binder: Binder, spec: exp.Expr, scope: Scope) -> exp.Expr:
         if isinstance(bound, exp.Interval):
             made.set(key, interval(bound).node)
         elif isinstance(bound, exp.Expr):
-            made.set(key, binder.term(bound, scope).node)
+            offset = binder.term(bound, scope)
+            if is_null_literal(offset):
+                raise QueryError(
+                    "INVALID_WINDOW_FRAME", f"Window frame {key}ing offset must not be null"
+                )
+            is_checked = offset.type.is_numeric and not offset.is_constant
+            made.set(key, duck("trino_frame(_1)", offset) if is_checked else offset.node)
     return made
 
 

@@ -70,7 +70,10 @@ class OptimizeResult:
 
 
 def optimize(
-    table: Table, cancellation: Cancellation, where: BooleanExpression | None = None
+    table: Table,
+    cancellation: Cancellation,
+    where: BooleanExpression | None = None,
+    scans: Callable[[int], None] = lambda _: None,
 ) -> OptimizeResult:
     """Rewrite small data files, and those with deletes, into files of the target size.
 
@@ -81,6 +84,7 @@ def optimize(
         table: An Iceberg table, of a catalog whose commits are atomic.
         cancellation: Whether to stop.
         where: Of partition columns; files that cannot have such a row are left.
+        scans: Told how many bytes are about to be read; may refuse.
 
     Raises:
         QueryError: Refused, stopped, or other writers changed the same files again and again.
@@ -102,6 +106,7 @@ def optimize(
             return result
         conflicts = 0
         for batch in _batches(groups):
+            scans(sum(group.bytes for group in batch))
             done = _rewrite(table, batch, reader, cancellation)
             result = result.plus(done)
             conflicts += len(done.conflicts)

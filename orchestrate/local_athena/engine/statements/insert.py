@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 from pyiceberg.table import Table
 
-from orchestrate.local_athena.engine.duck import CATALOG, quoted
+from orchestrate.local_athena.engine.duck import CATALOG, literal, quoted
 from orchestrate.local_athena.engine.partitioning import of_spec
 from orchestrate.local_athena.engine.relations import columns_of
 from orchestrate.local_athena.engine.statements import hive_writes
@@ -17,6 +17,7 @@ from orchestrate.local_athena.metastore.catalog import HiveTable
 from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.names import TableName
 from orchestrate.local_athena.translate import parse
+from orchestrate.local_athena.translate.types import parse_type
 from orchestrate.local_athena.types import duckdb_from_athena, is_storable
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(session: Session, reader: Reader) -> QueryResult:
     sql, columns = compiled(session, tree)
     _check_types(tuple(chosen.values()), columns)
     casts = [(column, duckdb_from_athena(kind)) for column, kind in chosen.items()]
-    rows = cast_columns(sql, casts)
+    rows = cast_columns(_never_cut(sql, list(chosen), list(chosen.values())), casts)
     if isinstance(table, Table):
         count = _into_iceberg(session, name, table, list(chosen), rows)
     else:
@@ -101,6 +102,31 @@ def _into_hive(
     if table.definition.get("PartitionKeys"):
         hive_writes.register_partitions(session, table.definition)
     return count
+
+
+def _never_cut(sql: str, names: list[str], targets: list[str]) -> str:
+    """A query that fails where a text is longer than its column takes; blanks may be cut.
+
+    https://trino.io/docs/current/language/types.html#varchar
+    """
+    types = [parse_type(each) for each in targets]
+    if not any(each.is_text and each.params for each in types):
+        return sql
+    values = []
+    for name, kind in zip(map(quoted, names), types, strict=True):
+        if kind.is_text and kind.params:
+            text = literal(
+                "INVALID_CAST_ARGUMENT: Cannot truncate non-space characters when casting to "
+                f"{kind} on INSERT"
+            )
+            is_longer = f"length(rtrim(q.{name}, ' ')) > {kind.params[0]}"
+            values.append(
+                f"case when trino_check({is_longer}, {text}) "
+                f"then left(q.{name}, {kind.params[0]}) end as {name}"
+            )
+        else:
+            values.append(f"q.{name}")
+    return f"select {', '.join(values)} from ({sql}) as q({', '.join(map(quoted, names))})"  # noqa: S608
 
 
 def _check_types(targets: tuple[str, ...], columns: tuple[Column, ...]) -> None:

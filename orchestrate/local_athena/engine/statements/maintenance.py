@@ -33,8 +33,7 @@ def optimize(session: Session, reader: Reader) -> QueryResult:
         query = parse(f"select 1 where {reader.rest()}")
         where = partition_condition(query.args["where"].this, table)
     reader.end()
-    done = optimizing.optimize(table, session.cancellation, where)
-    session.cursor.add_scanned(done.rewritten_bytes)
+    optimizing.optimize(table, session.cancellation, where, session.cursor.add_scanned)
     return QueryResult(StatementKind.DML, "OPTIMIZE")
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrate.local_athena.engine.reader import Reader
 from orchestrate.local_athena.engine.statements import parameters
 from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
+from orchestrate.local_athena.translate import parse
 
 if TYPE_CHECKING:
-    from orchestrate.local_athena.engine.reader import Reader
     from orchestrate.local_athena.engine.statements.session import Session
+
+_PARSED = ("SELECT", "WITH", "VALUES", "TABLE", "(", "INSERT")
 
 
 def prepare(session: Session, reader: Reader) -> QueryResult:
@@ -20,8 +23,20 @@ def prepare(session: Session, reader: Reader) -> QueryResult:
     reader.expect("PREPARE")
     name = reader.name()
     reader.expect("FROM")
-    session.metastore.store.put_prepared_statement(name, reader.rest())
+    text = reader.rest()
+    _check(text)
+    session.metastore.store.put_prepared_statement(name, text)
     return QueryResult(StatementKind.DDL, "PREPARE")
+
+
+def _check(text: str) -> None:
+    """Refuse what is no statement, or none that can be prepared."""
+    reader = Reader(text)
+    if reader.accept("UNLOAD") or reader.accept("CREATE", "TABLE"):
+        return
+    if not any(reader.accept(word) for word in _PARSED):
+        raise reader.error("SELECT, INSERT INTO, CREATE TABLE AS or UNLOAD")
+    parse(text)
 
 
 def statement(session: Session, reader: Reader) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def select(session: Session, reader: Reader) -> QueryResult:
     """Run a query and hand back its rows."""
-    sql, columns = compiled(session, parse(reader.sql))
+    sql, columns = compiled(session, parse(reader.sql), as_written=True)
     rows = session.cursor.stream(sql)
     return QueryResult(StatementKind.DML, "SELECT", columns=columns, rows=rows)
 
@@ -37,8 +37,16 @@ def explain(session: Session, reader: Reader) -> QueryResult:
     )
 
 
-def compiled(session: Session, tree: exp.Expr) -> tuple[str, tuple[Column, ...]]:
+def compiled(
+    session: Session, tree: exp.Expr, *, as_written: bool = False
+) -> tuple[str, tuple[Column, ...]]:
     """DuckDB's text of a query, which is taken apart, and the columns it gives, with their types.
+
+    Args:
+        session: Of the statement.
+        tree: The query.
+        as_written: Keep the case of the columns' names, as results do and tables do not
+            (https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html).
 
     Raises:
         QueryError: It is no query, or wrong.
@@ -46,6 +54,8 @@ def compiled(session: Session, tree: exp.Expr) -> tuple[str, tuple[Column, ...]]
     if not isinstance(tree, exp.Query | exp.Values | exp.Table):
         raise QueryError("SYNTAX_ERROR", "line 1:1: expected a query")
     bound, columns = session.query.bind(tree)
+    if not as_written:
+        columns = tuple(Column(each.name.lower(), each.type) for each in columns)
     return bound.sql(dialect="duckdb", copy=False), columns
 
 

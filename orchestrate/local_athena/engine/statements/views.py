@@ -8,7 +8,7 @@ from orchestrate.local_athena.engine import information_schema
 from orchestrate.local_athena.engine.statements.query import compiled
 from orchestrate.local_athena.metastore.catalog import HiveTable
 from orchestrate.local_athena.metastore.glue_shapes import View, view_input
-from orchestrate.local_athena.model import Column, QueryError, QueryResult, StatementKind
+from orchestrate.local_athena.model import QueryError, QueryResult, StatementKind
 from orchestrate.local_athena.names import base_tables
 from orchestrate.local_athena.translate import parse
 
@@ -23,9 +23,6 @@ def create(session: Session, reader: Reader) -> QueryResult:
     replace = reader.accept("OR", "REPLACE")
     reader.expect("VIEW")
     name = session.name(reader.names())
-    renamed: list[str] = []
-    if (token := reader.peek()) is not None and token.text == "(":
-        reader.listed(lambda: renamed.append(reader.name()))
     comment = reader.string() if reader.accept("COMMENT") else None
     if reader.accept("SECURITY"):
         reader.until("AS")
@@ -46,24 +43,15 @@ def create(session: Session, reader: Reader) -> QueryResult:
     ):
         raise QueryError("NOT_SUPPORTED", "a view on information_schema: write out its query")
     _, columns = compiled(session, query)
-    if renamed and len(renamed) != len(columns):
-        raise QueryError(
-            "MISMATCHED_COLUMN_ALIASES",
-            f"the view names {len(renamed)} columns, its query gives {len(columns)}",
-        )
     for position, column in enumerate(columns):
-        if not renamed and column.name == f"_col{position}":
+        if column.name == f"_col{position}":
             raise QueryError(
                 "MISSING_COLUMN_NAME", f"Column name not specified at position {position + 1}"
             )
-    names = renamed or [each.name.lower() for each in columns]
+    names = [each.name for each in columns]
     if len(set(names)) < len(names):
         raise QueryError("DUPLICATE_COLUMN_NAME", "two columns of the view have one name")
-    view = View(
-        sql=text,
-        database=session.database,
-        columns=tuple(Column(n, each.type) for n, each in zip(names, columns, strict=True)),
-    )
+    view = View(sql=text, database=session.database, columns=columns)
     definition = view_input(name.name, view, comment)
     if there is None:
         session.metastore.create_table(name.database, definition)

@@ -42,8 +42,8 @@ def test_rows_columns_and_types(athena: Athena) -> None:
 def test_views_stand_on_views_and_on_the_database_they_were_made_in(athena: Athena) -> None:
     athena.run("create or replace view far as select id as stroke, club from strokes where id < 3")
     athena.run(
-        "create view farther (stroke_id) as with strokes as (select * from far) "
-        "select s.stroke from strokes as s where club = 'driver'"
+        "create view farther as with strokes as (select * from far) "
+        "select s.stroke as stroke_id from strokes as s where club = 'driver'"
     )
     assert athena.rows(f"select * from {athena.database}.farther as f", database="other") == [(1,)]
     view = athena.metastore.table(athena.database, "farther")
@@ -57,11 +57,17 @@ def test_views_stand_on_views_and_on_the_database_they_were_made_in(athena: Athe
     athena.fails("select * from farther", "TABLE_NOT_FOUND")
 
 
-def test_a_view_of_all_columns_is_stale_once_there_are_more(athena: Athena) -> None:
-    athena.run("create table wide with (table_type = 'ICEBERG') as select 1 as a")
+def test_a_view_is_stale_once_its_query_gives_other_columns(athena: Athena) -> None:
+    athena.run("create table wide with (table_type = 'ICEBERG') as select 1 as a, 2 as b")
     athena.run("create view all_of_it as select * from wide")
-    athena.run("alter table wide add columns (b int)")
+    athena.run("create view part_of_it as select b from wide")
+    athena.run("alter table wide add columns (c int)")
     athena.fails("select * from all_of_it", "VIEW_IS_STALE")
+    athena.run("alter table wide drop column a")  # as many columns as before, of other names
+    athena.fails("select * from all_of_it", "VIEW_IS_STALE")
+    assert athena.rows("select * from part_of_it") == [(2,)]
+    athena.run("alter table wide change b b bigint")
+    athena.fails("select * from part_of_it", "VIEW_IS_STALE")
 
 
 def test_a_view_that_reads_itself_is_refused(athena: Athena) -> None:
@@ -265,3 +271,18 @@ def test_rows_are_cut_off_when_the_query_is_stopped(athena: Athena) -> None:
     cancellation.ask()
     with pytest.raises(QueryError, match="QUERY_CANCELLED"):
         list(found)
+
+
+def test_names_of_results_keep_their_case_and_those_of_tables_do_not(athena: Athena) -> None:
+    sql = 'select count(*) Total, max(id) "MaxId", Club from strokes group by Club'
+    assert [each.name for each in athena.run(sql).columns] == ["Total", "MaxId", "Club"]
+    assert [each.name for each in athena.run(f"select * from ({sql})").columns][:2] == [
+        "Total",
+        "MaxId",
+    ]
+    athena.run(f"create table Counted with (table_type = 'ICEBERG') as {sql}")
+    assert [each.name for each in athena.run("select * from counted").columns] == [
+        "total",
+        "maxid",
+        "club",
+    ]

@@ -13,6 +13,7 @@ from orchestrate.local_athena.translate.scope import Scope
 from orchestrate.local_athena.translate.terms import (
     Term,
     cast_node,
+    check_distinct,
     check_orderable,
     duck,
     not_supported,
@@ -37,7 +38,8 @@ def _decimal_average(args: list[Term]) -> Term:
 define("sum(bigint) -> bigint", "CAST(agg_sum(_1) AS BIGINT)")
 define("sum(real) -> real", "CAST(agg_sum(_1) AS FLOAT)")
 define("sum(double) -> double", "agg_sum(_1)")
-define("sum(decimal)", "agg_sum(_1)", returns=lambda args: decimal(38, args[0].type.params[1]))
+define("sum(decimal)", "trino_of_38_digits(agg_sum(_1))",
+       returns=lambda args: decimal(38, args[0].type.params[1]))  # fmt: skip
 define("avg(bigint) -> double", "agg_avg(_1)")
 define("avg(double) -> double", "agg_avg(_1)")
 define("avg(real) -> real", "CAST(agg_avg(_1) AS FLOAT)")
@@ -62,6 +64,16 @@ def _extreme(made: str, by: int = 0) -> Callable[[list[Term]], exp.Expr]:
 def _plain_extreme(made: str) -> Callable[[list[Term]], exp.Expr]:
     def rule(args: list[Term]) -> exp.Expr:
         check_orderable(args[0].type)
+        return duck(made, *args)
+
+    return rule
+
+
+def _distinct(made: str) -> Callable[[list[Term]], exp.Expr]:
+    """Tell values apart, which cannot be done with maps."""
+
+    def rule(args: list[Term]) -> exp.Expr:
+        check_distinct(args[0].type)
         return duck(made, *args)
 
     return rule
@@ -98,19 +110,25 @@ define("geometric_mean(double) -> double", "agg_geometric_mean(_1)")
 define("bitwise_and_agg(bigint) -> bigint", "agg_bit_and(_1)")
 define("bitwise_or_agg(bigint) -> bigint", "agg_bit_or(_1)")
 define("bitwise_xor_agg(bigint) -> bigint", "agg_bit_xor(_1)")
+
+
+def _histogram(args: list[Term]) -> Term:
+    check_distinct(args[0].type)
+    made = f"CAST(agg_histogram(_1) AS MAP({duckdb_name(args[0].type)}, BIGINT))"
+    return Term(duck(made, args[0]), map_of(args[0].type, Type("bigint")))
+
+
+define("histogram(T)", _histogram)
+define("map_agg(K, V) -> map(K, V)",
+       _distinct("trino_map_of(agg_array_agg({'k': _1, 'v': _2}))"))  # fmt: skip
 define(
-    "histogram(T)",
-    lambda args: Term(
-        duck(f"CAST(agg_histogram(_1) AS MAP({duckdb_name(args[0].type)}, BIGINT))", args[0]),
-        map_of(args[0].type, Type("bigint")),
-    ),
+    "multimap_agg(K, V) -> map(K, array(V))",
+    _distinct("trino_multimap_of(trino_with_key(agg_array_agg({'k': _1, 'v': _2})))"),
 )
-define("map_agg(K, V) -> map(K, V)", "trino_map_of(agg_array_agg({'k': _1, 'v': _2}))")
-define("multimap_agg(K, V) -> map(K, array(V))",
-       "trino_multimap_of(agg_array_agg({'k': _1, 'v': _2}))")  # fmt: skip
 # Approximate in Trino; the exact answer is within its error.
-define("approx_distinct(T) -> bigint", "agg_count(DISTINCT _1)")
-define("approx_distinct(T, double) -> bigint", "agg_count(DISTINCT _1)")
+define("approx_distinct(T) -> bigint", _distinct("agg_count(DISTINCT _1)"))
+define("approx_distinct(T, double) -> bigint",
+       _distinct("CASE WHEN trino_standard_error(_2) THEN agg_count(DISTINCT _1) END"))  # fmt: skip
 
 
 def _percentile(args: list[Term]) -> Term:
@@ -133,14 +151,18 @@ for _type in ("bigint", "double", "real"):
     define(f"approx_percentile({_type}, array(double))", _percentile)
 for _trino, _duckdb in {
     "stddev": "stddev_samp", "stddev_samp": "stddev_samp", "stddev_pop": "stddev_pop",
-    "variance": "var_samp", "var_samp": "var_samp", "var_pop": "var_pop", "kurtosis": "kurtosis",
+    "variance": "var_samp", "var_samp": "var_samp", "var_pop": "var_pop",
 }.items():  # fmt: skip
     define(f"{_trino}(double) -> double", f"agg_{_duckdb}(_1)")
 for _name in ("covar_pop", "covar_samp"):
     define(f"{_name}(double, double) -> double", f"agg_{_name}(_1, _2)")
 for _name in ("corr", "regr_slope", "regr_intercept"):  # NULL where there is no line
     define(f"{_name}(double, double) -> double", f"trino_finite(agg_{_name}(_1, _2))")
-define("skewness(double) -> double", "trino_skewness(agg_skewness(_1), agg_count(_1))")
+for _name in ("skewness", "kurtosis"):
+    define(
+        f"{_name}(double) -> double",
+        f"trino_{_name}(agg_{_name}(_1), agg_count(_1), agg_min(_1) = agg_max(_1))",
+    )
 
 
 @special("grouping")

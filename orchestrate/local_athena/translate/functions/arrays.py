@@ -13,6 +13,7 @@ from orchestrate.local_athena.translate.lambdas import (
     arguments,
     body,
     function,
+    typed,
     variable,
 )
 from orchestrate.local_athena.translate.registry import call, define, special
@@ -20,6 +21,7 @@ from orchestrate.local_athena.translate.scope import Scope, place_of
 from orchestrate.local_athena.translate.terms import (
     Term,
     cast_node,
+    check_distinct,
     check_orderable,
     duck,
     mismatch,
@@ -61,12 +63,22 @@ def _plain_items(made: str) -> Callable[[list[Term]], exp.Expr]:
     return rule
 
 
+def _distinct(made: str) -> Callable[[list[Term]], exp.Expr]:
+    def rule(args: list[Term]) -> exp.Expr:
+        check_distinct(args[0].type)
+        return duck(made, *args)
+
+    return rule
+
+
 define("contains(array(T), T) -> boolean", _plain_items("trino_contains(_1, _2)"))
 # DuckDB's set functions drop NULLs and promise no order; Trino keeps the first of each.
-define("array_distinct(array(T)) -> array(T)", "trino_distinct(_1)")
+define("array_distinct(array(T)) -> array(T)", _distinct("trino_distinct(_1)"))
 define(
     "array_union(array(T), array(T)) -> array(T)",
-    "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN trino_distinct(list_concat(_1, _2)) END",
+    _distinct(
+        "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN trino_distinct(list_concat(_1, _2)) END"
+    ),
 )
 define(
     "array_remove(array(T), T) -> array(T)",
@@ -91,6 +103,11 @@ def _ordered(made: str) -> Callable[[list[Term]], exp.Expr]:
     return rule
 
 
+def _sorted(args: list[Term]) -> exp.Expr:
+    check_orderable(args[0].type.items[0])
+    return typed(duck("list_sort(_1, 'ASC', 'NULLS LAST')", args[0]), args[0].type)
+
+
 # A NULL inside makes the extreme unknown.
 for _name in ("min", "max"):
     define(f"array_{_name}(array(T)) -> T", _ordered(f"trino_extreme(_1, list_{_name}(_1))"))
@@ -101,9 +118,10 @@ for _type in ("double", "real"):
             f"trino_extreme(_1, list_{_name}(list_transform(_1, lambda trino_n: "
             "trino_not_nan(trino_n))))",
         )
-define("array_sort(array(T)) -> array(T)", _ordered("list_sort(_1, 'ASC', 'NULLS LAST')"))
+define("array_sort(array(T)) -> array(T)", _sorted)
 define("slice(array(T), bigint, bigint) -> array(T)", "trino_slice(_1, _2, _3)")
-define("flatten(array(array(T))) -> array(T)", "flatten(_1)")
+define("flatten(array(array(T))) -> array(T)",
+       lambda args: typed(duck("flatten(_1)", args[0]), args[0].type.items[0]))  # fmt: skip
 define(
     "trim_array(array(T), bigint) -> array(T)",
     "CASE WHEN trino_check(_2 < 0 OR _2 > len(_1), 'INVALID_FUNCTION_ARGUMENT: size must not "
@@ -120,21 +138,41 @@ define("arrays_overlap(array(T), array(T)) -> boolean",
        "THEN NULL ELSE false END"))  # fmt: skip
 
 
-def _by_membership(name: str, sign: str) -> None:
+def _by_membership(name: str, sign: str, made: str) -> None:
     @special(name)
     def rule(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
         """Keep the first of each item, by whether the other array has it."""
         terms = [binder.term(arg, scope) for arg in arguments(node, 2)]
         left, right = unify(terms, f"{place_of(node)}{name}")
+        if left.type.name != "array":
+            raise mismatch(f"{place_of(node)}{name} takes arrays, got {left.type}")
+        check_distinct(left.type)
         item, _ = variable(binder, left.type.items[0])
-        test = duck(f"{sign} trino_member(_1, _2)", right.node, item)
-        kept = applied("list_filter", left.node, function(test, item))
-        node_ = duck("CASE WHEN _1 IS NOT NULL THEN trino_distinct(_2) END", right.node, kept)
-        return Term(node_, left.type)
+        sides = [left, right]
+        if name == "array_intersect":  # in the order of the longer one
+            is_left = duck("len(_1) >= len(_2)", left, right)
+            sides = [
+                Term(duck("CASE WHEN _1 THEN _2 ELSE _3 END", is_left, a, b), left.type)
+                for a, b in ((left, right), (right, left))
+            ]
+        test = duck(f"{sign} trino_member(_1, _2)", sides[1], item)
+        kept = applied("list_filter", sides[0].node, function(test, item))
+        return Term(duck(made, left, right, kept), left.type)
 
 
-_by_membership("array_intersect", "")
-_by_membership("array_except", "NOT")
+_by_membership(
+    "array_intersect",
+    "",
+    "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN trino_distinct(_3) END",
+)
+# Trino gives back what it need not look through, with what is twice in it; its page says otherwise.
+_by_membership(
+    "array_except",
+    "NOT",
+    "CASE WHEN _2 IS NOT NULL AND trino_check(len(_2) = 0 AND len(trino_distinct(_1)) < len(_1), "
+    "'NOT_SUPPORTED: array_except of what repeats and of nothing: the local Athena cannot answer "
+    "it as Athena does') THEN trino_distinct(_3) END",
+)
 
 
 def _joined(args: list[Term]) -> exp.Expr:
@@ -147,8 +185,13 @@ def _joined(args: list[Term]) -> exp.Expr:
         raise mismatch(f"Input type {args[0].type} not supported by array_join")
     made = duck('list_transform(_1, lambda "trino_item": _2)', args[0].node, text)
     if len(args) == 3:
-        made = duck("list_transform(_1, lambda trino_t: coalesce(trino_t, _2))", made, args[2])
-    return duck("array_to_string(_1, _2)", made, args[1])
+        made = duck(
+            "CASE WHEN _2 IS NOT NULL THEN "
+            "list_transform(_1, lambda trino_t: coalesce(trino_t, _2)) END",
+            made,
+            args[2],
+        )
+    return duck("trino_join(_1, _2)", made, args[1])
 
 
 define("array_join(array(T), varchar) -> varchar", _joined)
@@ -261,7 +304,8 @@ def _sort(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     others = applied("list_filter", whole.node, function(before, other, at_other))
     keyed = function(duck("{'n': len(_1), 'i': _2, 'x': _3}", others, at, mine), mine, at)
     made = applied("list_sort", applied("list_transform", whole.node, keyed))
-    return Term(duck("list_transform(_1, lambda trino_e: trino_e.x)", made), whole.type)
+    items = duck("list_transform(_1, lambda trino_e: trino_e.x)", made)
+    return Term(typed(items, whole.type), whole.type)
 
 
 define(
@@ -345,11 +389,8 @@ def _sequence(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
         if terms[2].type == MONTH_INTERVAL:
             # Trino adds n months to the start, so that 31 January gives the last day of each month.
             raise not_supported("sequence by months", "make it with transform over numbers")
-    series = applied(
-        "generate_series",
-        cast_node(start.node, Type("timestamp", (6,))),
-        cast_node(stop.node, Type("timestamp", (6,))),
-        step,
-    )
-    made = cast_node(series, array(start.type))
+        if start.type == DATE:
+            step = duck("trino_whole_days(_1)", step)
+    moments = (cast_node(each.node, Type("timestamp", (6,))) for each in (start, stop))
+    made = cast_node(applied("trino_moments", *moments, step), array(start.type))
     return Term(made, array(start.type))

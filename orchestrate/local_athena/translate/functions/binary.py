@@ -17,10 +17,10 @@ define("to_big_endian_64(bigint) -> varbinary", "trino_big_endian(_1, 16, 184467
 define("to_big_endian_32(integer) -> varbinary", "trino_big_endian(_1, 8, 4294967296)")
 define("concat(varbinary, varbinary) -> varbinary", "_1 || _2")
 define("to_base64(varbinary) -> varchar", "to_base64(_1)")
-define("from_base64(varchar) -> varbinary", "from_base64(_1)")
+define("from_base64(varchar) -> varbinary", "trino_from_base64(_1)")
 define("to_base64url(varbinary) -> varchar", "translate(to_base64(_1), '+/', '-_')")
-define("from_base64url(varchar) -> varbinary", "from_base64(translate(_1, '-_', '+/'))")
-define("from_utf8(varbinary) -> varchar", "decode(_1)")
+define("from_base64url(varchar) -> varbinary", "trino_from_base64(translate(_1, '-_', '+/'))")
+define("from_utf8(varbinary) -> varchar", "trino_from_utf8(_1)")
 # Trino's give bytes, DuckDB's their hexadecimal text.
 for _name in ("md5", "sha1", "sha256"):
     define(f"{_name}(varbinary) -> varbinary", f"unhex({_name}(_1))")

@@ -35,8 +35,8 @@ def _mysql_letters(pattern: str) -> list[tuple[bool, str]]:
     """Split into letters after `%` (true) and plain ones."""
     parts, at = [], 0
     while at < len(pattern):
-        if pattern[at] == "%" and at + 1 < len(pattern):
-            parts.append((True, pattern[at + 1]))
+        if pattern[at] == "%":  # the last one alone is nothing
+            parts += [(True, letter) for letter in pattern[at + 1 : at + 2]]
             at += 2
         else:
             parts.append((False, pattern[at]))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate.casts import cast, normal_zone
+from orchestrate.local_athena.translate.casts import cast
 from orchestrate.local_athena.translate.coercion import (
     back_to_instant,
     local_timestamp,
@@ -29,6 +29,7 @@ from orchestrate.local_athena.translate.terms import (
     literal,
     not_supported,
 )
+from orchestrate.local_athena.translate.time_casts import normal_zone
 from orchestrate.local_athena.translate.types import (
     BIGINT,
     DATE,
@@ -58,7 +59,13 @@ def _trunc(args: list[Term]) -> Term:
     """A date stays a date; a timestamp with time zone is cut in its zone."""
     unit = _unit(args[0], args[1].type)
     local = local_timestamp(args[1], "date_trunc")
-    return back_to_instant(duck(f"date_trunc('{unit}', _1)", local), args[1].type)
+    cut = duck(f"date_trunc('{unit}', _1)", local)
+    type_ = args[1].type
+    if type_.name == "timestamp with time zone" and type_.zone != "UTC" and unit in _TIME_UNITS:
+        value_zone(type_, "date_trunc")
+        rest = "to_microseconds(epoch_us(_2) - epoch_us(_3))"  # the offset stays
+        return Term(duck(f"_1 - {rest}", args[1].node, local, cut), type_)
+    return back_to_instant(cut, args[1], type_)
 
 
 _TO_INTERVAL = {
@@ -78,7 +85,7 @@ def _add(args: list[Term]) -> Term:
     if unit in _TIME_UNITS:  # hours are of the instant, days and months of the calendar
         return Term(duck(f"_1 + {step}", args[2], args[1]), result)
     local = local_timestamp(args[2], "date_add")
-    return back_to_instant(duck(f"_1 + {step}", local, args[1].node), result)
+    return back_to_instant(duck(f"_1 + {step}", local, args[1].node), args[2], result)
 
 
 def _diff(args: list[Term]) -> Term:
@@ -89,6 +96,10 @@ def _diff(args: list[Term]) -> Term:
         zone = value_zone(first.type, "date_diff")
         first, second = (
             Term(duck(f"timezone('{zone}', _1)", t), timestamp(6)) for t in (first, second)
+        )
+    if first.type.params and first.type.params[0] > 3:  # whole milliseconds are compared
+        first, second = (
+            Term(duck("trino_floor_millis(_1)", term), timestamp(3)) for term in (first, second)
         )
     return Term(duck(f"date_sub('{unit}', _1, _2)", first, second), BIGINT)
 
@@ -168,7 +179,8 @@ def _zoned(made: str) -> Callable[[list[Term]], Term]:
             node = duck(made, args[0].node, args[1].node)
             return Term(node, timestamp_tz(digits, zone=""), row_zone=args[1].node)
         zone = normal_zone(constant_text(args[1], "a time zone"))
-        node = duck(made, args[0].node, literal(zone))
+        read = "timezone('UTC', _1)" if zone == "UTC" and "near" in made else made
+        node = duck(read, args[0].node, literal(zone))
         return Term(node, replace(timestamp_tz(digits), zone=zone))
 
     return rule
@@ -177,7 +189,11 @@ def _zoned(made: str) -> Callable[[list[Term]], Term]:
 # The instant stays, the zone it is shown in changes.
 define("at_timezone(timestamptz, varchar)", _zoned("_1"))
 define("at_timezone(timestamp, varchar)", _zoned("timezone('UTC', _1)"))
-define("with_timezone(timestamp, varchar)", _zoned("timezone(_2, _1)"))
+# Of two instants with one local time: with the offset at that time of UTC.
+define(
+    "with_timezone(timestamp, varchar)",
+    _zoned("trino_instant_near(_2, _1, timezone('UTC', _1))"),
+)
 define(
     "from_unixtime(double)",
     lambda args: Term(duck("trino_from_unixtime(_1)", args[0]), timestamp_tz(3)),
@@ -202,7 +218,7 @@ def _format(rule: Callable[[str], str], name: str) -> Callable[[list[Term]], Ter
         pattern = rule(constant_text(args[1], f"the pattern of {name}"))
         local = local_timestamp(args[0], name)
         node = duck(
-            "strftime(date_trunc('millisecond', CAST(_1 AS TIMESTAMP)), _2)",
+            "strftime(date_trunc('millisecond', CAST(trino_year_of_four(_1) AS TIMESTAMP)), _2)",
             local,
             literal(pattern),
         )
@@ -234,18 +250,14 @@ def _iso(args: list[Term]) -> Term:
     """`Z` stands for UTC."""
     source = args[0].type
     if source == DATE:
-        return Term(duck("CAST(_1 AS VARCHAR)", args[0]), VARCHAR)
-    digits = source.params[0]
+        return Term(duck("CAST(trino_year_of_four(_1) AS VARCHAR)", args[0]), VARCHAR)
+    text = f"replace(trino_timestamp_text(trino_year_of_four(_1), {source.params[0]}), ' ', 'T')"
     if source.name == "timestamp":
-        return Term(
-            duck(f"replace(trino_timestamp_text(_1, {digits}), ' ', 'T')", args[0]), VARCHAR
-        )
+        return Term(duck(text, args[0]), VARCHAR)
     if source.zone != "UTC":
         raise not_supported(f"to_iso8601 in the zone {source.zone}", "convert to UTC")
     local = local_timestamp(args[0], "to_iso8601")
-    return Term(
-        duck(f"replace(trino_timestamp_text(_1, {digits}), ' ', 'T') || 'Z'", local), VARCHAR
-    )
+    return Term(duck(f"{text} || 'Z'", local), VARCHAR)
 
 
 define("to_iso8601(instant)", _iso)

@@ -21,7 +21,7 @@ from orchestrate.local_athena.translate.terms import (
     literal,
     not_supported,
 )
-from orchestrate.local_athena.translate.types import MAX_PRECISION, VARCHAR, decimal
+from orchestrate.local_athena.translate.types import DOUBLE, MAX_PRECISION, VARCHAR, decimal
 
 if TYPE_CHECKING:
     from orchestrate.local_athena.translate.expressions import Binder
@@ -89,6 +89,8 @@ def _with_places(value: Term, places: int, *, is_grouped: bool) -> exp.Expr:
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"format %f of {value.type}")
     if places > 18:
         raise not_supported("format of so many places", "use 18 or less")
+    if value.type.name == "real":
+        value = cast(value, DOUBLE)
     rounded = cast(value, decimal(MAX_PRECISION, places)).node
     if not is_grouped:
         made = duck("CAST(_1 AS VARCHAR)", rounded)
@@ -99,7 +101,7 @@ def _with_places(value: Term, places: int, *, is_grouped: bool) -> exp.Expr:
             "'[.].*')",
             rounded,
         )
-    if value.type.name in ("double", "real"):  # the sign of what is rounded to nothing stays
+    if value.type == DOUBLE:  # the sign of what is rounded to nothing stays
         made = duck(
             "CASE WHEN _2 < 0 AND _1 = 0 THEN '-' || _3 ELSE _3 END", rounded, value.node, made
         )

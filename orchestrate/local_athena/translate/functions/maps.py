@@ -12,6 +12,7 @@ from orchestrate.local_athena.translate.lambdas import (
     arguments,
     body,
     function,
+    typed,
     variable,
 )
 from orchestrate.local_athena.translate.registry import define, special
@@ -115,7 +116,11 @@ def _from_entries(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     name, item = variable(binder, given.type.items[0])
     pair = duck("{'k': _1, 'v': _2}", row_part(item, 0), row_part(item, 1))
     made = applied("list_transform", given.node, function(pair, name))
-    return Term(applied("map_from_entries", made), map_of(*given.type.items[0].items))
+    return _of_entries(made, map_of(*given.type.items[0].items))
+
+
+def _of_entries(entries: exp.Expr, type_: Type) -> Term:
+    return Term(typed(applied("map_from_entries", entries), type_), type_)
 
 
 def _map(binder: Binder, node: exp.Expr, scope: Scope) -> Term:
@@ -139,7 +144,7 @@ def _filter(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     name, key, value = _parts(binder, whole)
     test = body(binder, rule, scope, [key, value])
     kept = applied("list_filter", applied("map_entries", whole.node), function(test.node, name))
-    return Term(applied("map_from_entries", kept), whole.type)
+    return _of_entries(kept, whole.type)
 
 
 @special("transform_values", "transform_keys")
@@ -153,4 +158,4 @@ def _transform(binder: Binder, node: exp.Anonymous, scope: Scope) -> Term:
     pairs = function(duck("{'k': _1, 'v': _2}", *sides), name)
     entries = applied("list_transform", applied("map_entries", whole.node), pairs)
     types = (key.type, made.type) if is_values else (made.type, value.type)
-    return Term(applied("map_from_entries", entries), map_of(*types))
+    return _of_entries(entries, map_of(*types))

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlglot import exp
+
+from orchestrate.local_athena.translate.coercion import is_null_literal, unify
 from orchestrate.local_athena.translate.operators import arithmetic
 from orchestrate.local_athena.translate.registry import define
-from orchestrate.local_athena.translate.terms import Term, cast_node, duck, not_supported
-from orchestrate.local_athena.translate.types import Type, decimal
+from orchestrate.local_athena.translate.terms import Term, cast_node, duck, literal, not_supported
+from orchestrate.local_athena.translate.types import BIGINT, Type, decimal
 
 
 def _whole(name: str) -> None:
@@ -96,22 +99,32 @@ define("sign(number)", _sign)
 # DuckDB refuses what IEEE 754 gives NaN or an infinity for.
 _NAN, _LOW = "CAST('nan' AS DOUBLE)", "CAST('-inf' AS DOUBLE)"
 define("sqrt(double) -> double", f"CASE WHEN _1 < 0 THEN {_NAN} ELSE sqrt(_1) END")
-for _name in ("ln", "log2", "log10"):
-    define(
-        f"{_name}(double) -> double",
-        f"CASE WHEN _1 < 0 THEN {_NAN} WHEN _1 = 0 THEN {_LOW} ELSE {_name}(_1) END",
-    )
-define("log(double, double) -> double", "ln(_2) / ln(_1)")
+define("ln(double) -> double", "trino_ln(_1)")
+define("log2(double) -> double", "trino_ln(_1) / ln(CAST(2 AS DOUBLE))")
+define(
+    "log10(double) -> double",
+    f"CASE WHEN _1 < 0 THEN {_NAN} WHEN _1 = 0 THEN {_LOW} ELSE log10(_1) END",
+)
+define("log(double, double) -> double", "trino_ln(_2) / trino_ln(_1)")
+
+
+def _power(args: list[Term]) -> exp.Expr:
+    return duck("pow(_1, _2)" if args[1].is_constant else "trino_pow(_1, _2)", *args)
+
+
 for _name in ("power", "pow"):
-    define(f"{_name}(double, double) -> double", "pow(_1, _2)")
+    define(f"{_name}(double, double) -> double", _power)
 # The nearest double to the root: one step of Newton's method on DuckDB's.
 define(
     "cbrt(double) -> double",
     "CASE WHEN _1 = 0 OR NOT isfinite(_1) THEN _1 ELSE "
     "cbrt(_1) - (cbrt(_1) * cbrt(_1) * cbrt(_1) - _1) / (3 * cbrt(_1) * cbrt(_1)) END",
 )
-for _name in ("exp", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"):
+for _name in ("exp", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh"):
     define(f"{_name}(double) -> double", f"{_name}(_1)")
+for _name in ("asin", "acos"):
+    _made = f"CASE WHEN abs(_1) > 1 THEN {_NAN} ELSE {_name}(_1) END"
+    define(f"{_name}(double) -> double", _made)
 for _name in ("degrees", "radians"):
     define(f"{_name}(double) -> double", f"{_name}(_1)")
 define("atan2(double, double) -> double", "atan2(_1, _2)")
@@ -122,10 +135,18 @@ define("nan() -> double", _NAN)
 define("is_nan(double) -> boolean", "isnan(_1)")
 define("is_finite(double) -> boolean", "isfinite(_1)")
 define("is_infinite(double) -> boolean", "isinf(_1)")
+
+
+def _random(args: list[Term]) -> Term:
+    """Draw a whole number of the type of the bounds."""
+    low, high = unify([*args], "random") if len(args) == 2 else (Term(literal(0), BIGINT), *args)
+    return Term(cast_node(duck("trino_random(_1, _2)", low, high), high.type), high.type)
+
+
 for _name in ("rand", "random"):
     define(f"{_name}() -> double", "random()")
-    define(f"{_name}(bigint) -> bigint", "trino_random(0, _1)")
-    define(f"{_name}(bigint, bigint) -> bigint", "trino_random(_1, _2)")
+    define(f"{_name}(whole)", _random)
+    define(f"{_name}(whole, whole)", _random)
 _BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
 
 
@@ -133,11 +154,13 @@ def _shifted(sign: str) -> Callable[[list[Term]], Term]:
     """Shift in the bits of the type; `>>` fills with zeros, `>>>` with the sign."""
 
     def rule(args: list[Term]) -> Term:
+        if is_null_literal(args[0]):
+            return Term(cast_node(args[0].node, Type("tinyint")), Type("tinyint"))
         bits = _BITS[args[0].type.name]
         wide = duck("CAST(_1 AS HUGEINT)", args[0])
         places = duck(
             "CAST(CASE WHEN trino_check(_1 < 0, 'INVALID_FUNCTION_ARGUMENT: shift must not be "
-            f"negative') THEN least(_1, {bits}) END AS INTEGER)",
+            f"negative') AND _1 IS NOT NULL THEN least(_1, {bits}) END AS INTEGER)",
             args[1],
         )
         power = duck("CAST(pow(2, _1) AS HUGEINT)", places)
@@ -163,7 +186,8 @@ define("bitwise_right_shift(whole, bigint)", _shifted(">>"))
 define("bitwise_right_shift_arithmetic(whole, bigint)", _shifted(">>>"))
 define("from_base(varchar, bigint) -> bigint", "trino_from_base(_1, _2)")
 define(
-    "width_bucket(double, double, double, bigint) -> bigint", "trino_width_bucket(_1, _2, _3, _4)"
+    "width_bucket(double, double, double, bigint) -> bigint",
+    "CASE WHEN (_1 + _2 + _3 + _4) IS NOT NULL THEN trino_width_bucket(_1, _2, _3, _4) END",
 )
 define("width_bucket(double, array(double)) -> bigint", "trino_bucket(_1, _2)")
 define("to_base(bigint, bigint) -> varchar", "lower(to_base(_1, CAST(_2 AS INTEGER)))")

@@ -19,6 +19,7 @@ from orchestrate.local_athena.translate.terms import (
     literal,
     not_supported,
 )
+from orchestrate.local_athena.translate.text_types import as_given, by_size
 from orchestrate.local_athena.translate.types import VARCHAR, Type, array
 
 # Java: the meeting of two classes, a class in a class, line ends, possessive repetition.
@@ -53,6 +54,12 @@ def _subject(term: Term, pattern: str) -> exp.Expr:
     if "$" in pattern:
         term = Term(duck("trino_no_line_end(_1)", term), VARCHAR)
     return term.node
+
+
+def _of_something(term: Term, pattern: str) -> exp.Expr:
+    """Check while running that a pattern matches no empty text, at the edge of a word neither."""
+    bare = re.sub(r"\\(.)", lambda found: "(?:)" if found[1] in "bB" else found[0], pattern)
+    return duck("trino_not_of_nothing(_1, _2)", term.node, literal(bare))
 
 
 def _like(args: list[Term]) -> exp.Expr:
@@ -95,8 +102,8 @@ def _extract_all(args: list[Term]) -> exp.Expr:
     group = _group(args, pattern)
     if group and re.search(r"\)(\?|\*|\{0)|\|", pattern):
         raise not_supported("a group that may not match", "make the group part of every match")
-    made = f"regexp_extract_all(_1, trino_not_of_nothing(_2), {group})"
-    return duck(made, _subject(args[0], pattern), args[1].node)
+    made = f"regexp_extract_all(_1, _2, {group})"
+    return duck(made, _subject(args[0], pattern), _of_something(args[1], pattern))
 
 
 def _replace(args: list[Term]) -> exp.Expr:
@@ -122,17 +129,17 @@ def _replace(args: list[Term]) -> exp.Expr:
             made += letter
             at += 1
     return duck(
-        "regexp_replace(_1, trino_not_of_nothing(_2), _3, 'g')",
+        "regexp_replace(_1, _2, _3, 'g')",
         _subject(args[0], pattern),
-        args[1].node,
+        _of_something(args[1], pattern),
         literal(made),
     )
 
 
 def _split(args: list[Term]) -> exp.Expr:
     pattern = _pattern(args[1])
-    made = "regexp_split_to_array(_1, trino_not_of_nothing(_2))"
-    return duck(made, _subject(args[0], pattern), args[1].node)
+    made = "regexp_split_to_array(_1, _2)"
+    return duck(made, _subject(args[0], pattern), _of_something(args[1], pattern))
 
 
 def _count(args: list[Term]) -> exp.Expr:
@@ -142,16 +149,15 @@ def _count(args: list[Term]) -> exp.Expr:
 define("regexp_like(varchar, varchar) -> boolean", _like)
 
 
-def _text(args: list[Term]) -> Type:
-    """The type of the text; of one of char, what it turns into."""
-    return Type("varchar", args[0].type.params)
+def _all_as_given(args: list[Term]) -> Type:
+    return array(as_given(args))
 
 
 for _arity in ("varchar, varchar", "varchar, varchar, bigint"):
-    define(f"regexp_extract({_arity})", _extract, returns=_text)
-for _arity in ("varchar, varchar", "varchar, varchar, bigint"):
-    define(f"regexp_extract_all({_arity})", _extract_all, returns=lambda args: array(_text(args)))
-define("regexp_replace(varchar, varchar) -> varchar", _replace)
-define("regexp_replace(varchar, varchar, varchar) -> varchar", _replace)
-define("regexp_split(varchar, varchar)", _split, returns=lambda args: array(_text(args)))
+    define(f"regexp_extract({_arity})", _extract, returns=as_given)
+    define(f"regexp_extract_all({_arity})", _extract_all, returns=_all_as_given)
+define("regexp_replace(varchar, varchar)", _replace, returns=as_given)
+define("regexp_replace(varchar, varchar, varchar)", _replace,
+       returns=by_size(lambda x, y: x + max(x * y // 2, y) * (x + 1), 0, 2))  # fmt: skip
+define("regexp_split(varchar, varchar)", _split, returns=_all_as_given)
 define("regexp_count(varchar, varchar) -> bigint", _count)

@@ -11,6 +11,7 @@ from orchestrate.local_athena.translate.operators import concatenated
 from orchestrate.local_athena.translate.registry import call, define, special
 from orchestrate.local_athena.translate.scope import Scope, place_of
 from orchestrate.local_athena.translate.terms import Term, duck, literal
+from orchestrate.local_athena.translate.text_types import as_given, by_size
 from orchestrate.local_athena.translate.types import VARCHAR, array, map_of
 
 if TYPE_CHECKING:
@@ -32,24 +33,22 @@ define("split_to_map(varchar, varchar, varchar)",
 define("split_to_multimap(varchar, varchar, varchar)",
        "CAST(trino_multimap_of(trino_split_entries(_1, _2, _3)) AS MAP(VARCHAR, VARCHAR[]))",
        returns=lambda args: map_of(VARCHAR, array(VARCHAR)))  # fmt: skip
-define("soundex(varchar) -> varchar", "trino_soundex(_1)")
+define("soundex(varchar) -> varchar(4)", "trino_soundex(trino_plain(_1))")
 define("luhn_check(varchar) -> boolean", "trino_luhn(_1)")
 define("starts_with(varchar, varchar) -> boolean", "starts_with(_1, _2)")
 define("ends_with(varchar, varchar) -> boolean", "suffix(_1, _2)")
-define("replace(varchar, varchar) -> varchar", "trino_replace(_1, _2, '')")
-define("replace(varchar, varchar, varchar) -> varchar", "trino_replace(_1, _2, _3)")
+define("replace(varchar, varchar)", "trino_replace(_1, _2, '')", returns=as_given)
+define("replace(varchar, varchar, varchar)", "trino_replace(_1, _2, _3)",
+       returns=by_size(lambda x, z: x + z * (x + 1), 0, 2))  # fmt: skip
 for _name in ("substr", "substring"):
     define(f"{_name}(varchar, bigint) -> 1", "trino_substring(_1, _2)")
     define(f"{_name}(varchar, bigint, bigint) -> 1", "trino_substring_of(_1, _2, _3)")
-define(
-    "split(varchar, varchar) -> array(varchar)",
-    "string_split(_1, trino_not_empty(_2, 'delimiter'))",
-)
-define(
-    "split(varchar, varchar, bigint) -> array(varchar)",
-    "trino_split_limit(_1, trino_not_empty(_2, 'delimiter'), _3)",
-)
-define("split_part(varchar, varchar, bigint) -> varchar", "trino_split_part(_1, _2, _3)")
+for _arity, _made in {
+    "varchar, varchar": "trino_split(_1, _2)",
+    "varchar, varchar, bigint": "trino_split_limit(_1, _2, _3)",
+}.items():
+    define(f"split({_arity})", _made, returns=lambda args: array(as_given(args)))
+define("split_part(varchar, varchar, bigint)", "trino_split_part(_1, _2, _3)", returns=as_given)
 for _name in ("lpad", "rpad"):
     define(
         f"{_name}(varchar, bigint, varchar) -> varchar",
@@ -63,7 +62,7 @@ for _name in ("trim", "ltrim", "rtrim"):
         returns="1",
     )
     define(f"{_name}(varchar, varchar) -> 1", f"{_name}(_1, _2)")
-define("chr(bigint) -> varchar", "chr(CAST(_1 AS INTEGER))")
+define("chr(bigint) -> varchar(1)", "chr(CAST(_1 AS INTEGER))")
 define("codepoint(varchar) -> integer", "trino_codepoint(_1)")
 define("translate(varchar, varchar, varchar) -> varchar", "translate(_1, _2, _3)")
 define(
@@ -71,14 +70,14 @@ define(
     "levenshtein(trino_plain(_1), trino_plain(_2))",
 )
 define("hamming_distance(varchar, varchar) -> bigint", "hamming(trino_plain(_1), trino_plain(_2))")
-define("url_decode(varchar) -> varchar", "trino_url_decode(_1)")
+define("url_decode(varchar)", "trino_url_decode(_1)", returns=as_given)
 # As HTML forms: a blank is `+`, `*` stays.
 define(
-    "url_encode(varchar) -> varchar",
+    "url_encode(varchar)",
     "replace(replace(replace(url_encode(_1), '%20', '+'), '~', '%7E'), '%2A', '*')",
+    returns=by_size(lambda x: x * 12, 0),
 )
-define("concat_ws(varchar, array(varchar)) -> varchar",
-       "CASE WHEN _1 IS NOT NULL AND _2 IS NOT NULL THEN array_to_string(_2, _1) END")  # fmt: skip
+define("concat_ws(varchar, array(varchar)) -> varchar", "trino_join(_2, _1)")
 define("to_utf8(varchar) -> varbinary", "encode(_1)")
 
 
