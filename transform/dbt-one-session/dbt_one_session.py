@@ -31,7 +31,7 @@ def once(make: Callable[_Arguments, _Made]) -> Callable[_Arguments, _Made]:
     @wraps(make)
     def get(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Made:
         with lock:
-            return made(*args, **kwargs)
+            return made(*args, **kwargs)  # type: ignore[arg-type]  # hashable, as it says
 
     return get
 
