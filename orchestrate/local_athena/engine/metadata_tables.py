@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 from pyiceberg.conversions import from_bytes
-from pyiceberg.types import PrimitiveType
+from pyiceberg.types import PrimitiveType, StringType
 
 from orchestrate.local_athena.engine.duck import quoted
 from orchestrate.local_athena.engine.partitioning import of_spec
@@ -257,17 +257,26 @@ def _known_of(column: NestedField, files: list[DataFile]) -> dict[str, Any]:
     lower = [(each.lower_bounds or {}).get(name) for each in with_values]
     upper = [(each.upper_bounds or {}).get(name) for each in with_values]
     return {
-        "min": min(_values(kind, lower), default=None),
-        "max": max(_values(kind, upper), default=None),
+        "min": min(_values(kind, lower, "ignore"), default=None),
+        "max": max(_values(kind, upper, "replace"), default=None),
         "null_count": None if None in nulls else sum(filter(None, nulls)),
         "nan_count": None if None in nans else sum(filter(None, nans)),
     }
 
 
-def _values(kind: PrimitiveType, bounds: list[bytes | None]) -> list[Any]:
-    """The values of bounds; none if one of them is not stated."""
+def _values(kind: PrimitiveType, bounds: list[bytes | None], cut: str) -> list[Any]:
+    """The values of bounds; none if one of them is not stated.
+
+    A bound of text holds its first bytes, and `cut` says what becomes of a character whose last
+    ones are not among them: to leave it out keeps a lower bound low, a replacement (U+FFFD) an
+    upper one high.
+    """
     stated = [bound for bound in bounds if bound is not None]
-    return [from_bytes(kind, bound) for bound in stated] if len(stated) == len(bounds) else []
+    if len(stated) < len(bounds):
+        return []
+    if isinstance(kind, StringType):
+        return [bound.decode(errors=cut) for bound in stated]
+    return [from_bytes(kind, bound) for bound in stated]
 
 
 _ROWS = {
