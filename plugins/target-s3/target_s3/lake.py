@@ -334,7 +334,10 @@ class Lake:
                     # For whoever compacts the table; the other names are Athena's.
                     "write.target-file-size-bytes": str(wanted.layout.file_bytes),
                     "write_target_data_file_size_bytes": str(wanted.layout.file_bytes),
-                    "optimize_rewrite_min_data_file_size_bytes": str(wanted.layout.file_bytes),
+                    # Which must be less than the target; so is Athena's default for its own target.
+                    "optimize_rewrite_min_data_file_size_bytes": str(
+                        wanted.layout.file_bytes * 3 // 4
+                    ),
                     "optimize_rewrite_data_file_threshold": "2",
                     **properties,
                 },

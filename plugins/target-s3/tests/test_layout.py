@@ -137,6 +137,8 @@ def test_f34_file_size_and_properties_are_set_per_stream(run, reader, sales, mon
     run([sales.schema(), sales.batch(_rows(10)), sales.state()], **settings)
     properties = reader.table("sales").properties
     assert properties["write.target-file-size-bytes"] == str(2**20)
+    assert properties["write_target_data_file_size_bytes"] == str(2**20)
+    assert properties["optimize_rewrite_min_data_file_size_bytes"] == str(3 * 2**18)
     assert properties["write.metadata.metrics.default"] == "counts"
     settings["table_properties"] = {"*": {"owner": "sales"}}
     run([sales.schema(), sales.batch(_rows(10)), sales.state()], **settings)
