@@ -48,6 +48,21 @@ def test_every_schedule_names_a_job_and_keeps_its_promise() -> None:
     assert intervals["backend-to-lake"] == "*/20 * * * *"
 
 
+def test_the_upkeep_of_the_lake_begins_minutes_away_from_builds_of_the_lake() -> None:
+    intervals = {s["job"]: s["interval"] for s in declared("schedules")}
+    assert intervals["transform-lake"] == "12-59/20 * * * *"
+    minute = int(intervals["lake-maintenance"].split()[0])
+    assert min(abs(minute - build) for build in range(12, 60, 20)) > 5
+
+
+def test_the_upkeep_of_a_real_lake_runs_in_a_work_group_of_its_own() -> None:
+    prod = next(each for each in declared("environments") if each["name"] == "prod")
+    utilities = prod["config"]["plugins"]["utilities"]
+    upkeep = next(each for each in utilities if each["name"] == "lake-maintenance")
+    # That of analysts and dbt has a limit of bytes.
+    assert upkeep["config"]["work_group"] not in ("", "trackman-lake")
+
+
 @pytest.mark.parametrize("source", sorted((ROOT / "plugins/requirements").glob("*.in")), ids=str)
 def test_every_dependency_is_locked_with_its_hash_and_without_an_index(source: Path) -> None:
     lock = source.with_suffix(".txt").read_text()

@@ -1,4 +1,7 @@
-"""Maintains every Iceberg table of the databases that the environment names."""
+"""Maintains every Iceberg table of the databases that the environment names.
+
+In those of dbt's models it leaves out what a build is at work on, and drops what killed ones left.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orchestrate.lake_maintenance.athena import Athena
 from orchestrate.lake_maintenance.glue import IcebergTable, iceberg_tables
+from orchestrate.lake_maintenance.left_overs import drop, is_left_over, is_temporary
 from orchestrate.lake_maintenance.settings import Settings, SettingsError
 from orchestrate.lake_maintenance.upkeep import Outcome, maintain
 
@@ -32,7 +36,12 @@ def main() -> int:
         return 1
     outcomes = []
     for table in tables:
-        outcomes.append(maintain(athena, glue, table, settings))
+        if table.database not in settings.model_databases or not is_temporary(table.name):
+            outcomes.append(maintain(athena, glue, table, settings))
+        elif is_left_over(table, tables):
+            outcomes.append(drop(athena, table))
+        else:
+            continue
         print(in_words(outcomes[-1]), flush=True)
     if settings.report:
         settings.report.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +65,8 @@ def in_words(outcome: Outcome) -> str:
     """One line for the log."""
     if outcome.error:
         return f"error: {outcome.table}: {outcome.error}"
+    if outcome.dropped:
+        return f"{outcome.table}: dropped, a build that was killed left it"
     before, after = outcome.before, outcome.after
     if before is None or after is None:
         return f"{outcome.table}: nothing to do"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 _BATCH = 100
@@ -11,11 +12,21 @@ _BATCH = 100
 
 @dataclass(frozen=True)
 class IcebergTable:
-    """A table; `column` is its first."""
+    """A table as it was listed.
+
+    Attributes:
+        database: Its database.
+        name: Its name.
+        column: Its first column.
+        location: Where it lies: no two tables that bore a name one after the other share that.
+        changed_at: When it was last committed to.
+    """
 
     database: str
     name: str
     column: str
+    location: str
+    changed_at: datetime
 
     @property
     def full_name(self) -> str:
@@ -36,13 +47,33 @@ def iceberg_tables(client: Any, database: str) -> list[IcebergTable]:  # noqa: A
     pages = client.get_paginator("get_tables").paginate(DatabaseName=database)
     return sorted(
         (
-            IcebergTable(database, table["Name"], table["StorageDescriptor"]["Columns"][0]["Name"])
+            IcebergTable(
+                database,
+                table["Name"],
+                table["StorageDescriptor"]["Columns"][0]["Name"],
+                table["StorageDescriptor"]["Location"],
+                table.get("UpdateTime", table["CreateTime"]),
+            )
             for page in pages
             for table in page["TableList"]
             if table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG"
         ),
         key=lambda table: table.name,
     )
+
+
+def is_gone(client: Any, table: IcebergTable) -> bool:  # noqa: ANN401
+    """Whether a table was dropped, renamed or replaced by another since it was listed.
+
+    Args:
+        client: Boto3's client `glue`.
+        table: The table.
+    """
+    try:
+        found = client.get_table(DatabaseName=table.database, Name=table.name)["Table"]
+    except client.exceptions.EntityNotFoundException:
+        return True
+    return bool(found["StorageDescriptor"]["Location"] != table.location)
 
 
 def prune_versions(client: Any, table: IcebergTable, kept: int) -> int:  # noqa: ANN401

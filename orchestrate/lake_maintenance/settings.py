@@ -25,6 +25,7 @@ class Settings:
 
     Attributes:
         databases: Names of databases; each of their Iceberg tables is maintained.
+        model_databases: Those of them that dbt builds in: what its killed builds left is dropped.
         work_group: Athena's work group.
         output_location: `s3://bucket/prefix/` of results; None where the work group says it.
         small_files: Fewer files than this beyond those that partitions need are left alone.
@@ -36,6 +37,7 @@ class Settings:
     """
 
     databases: tuple[str, ...]
+    model_databases: tuple[str, ...]
     work_group: str
     output_location: str | None
     small_files: int
@@ -63,19 +65,23 @@ class Settings:
                 )
             return int(value)
 
-        databases = tuple(text("DATABASES").split())
-        if not databases or not all(re.fullmatch(r"[a-z0-9_]+", each) for each in databases):
-            raise SettingsError(
-                f"LAKE_MAINTENANCE_DATABASES is '{text('DATABASES')}': give names of databases "
-                "with blanks between them, as 'raw analytics'"
-            )
+        def names(name: str, fewest: int) -> tuple[str, ...]:
+            found = tuple(text(name).split())
+            if len(found) < fewest or not all(re.fullmatch(r"[a-z0-9_]+", each) for each in found):
+                raise SettingsError(
+                    f"LAKE_MAINTENANCE_{name} is '{text(name)}': give names of databases "
+                    "with blanks between them, as 'raw analytics'"
+                )
+            return found
+
         output = text("OUTPUT_LOCATION") or None
         if output and not output.startswith("s3://"):
             raise SettingsError(
                 f"LAKE_MAINTENANCE_OUTPUT_LOCATION is '{output}': give s3://bucket/prefix/"
             )
         return cls(
-            databases=databases,
+            databases=names("DATABASES", 1),
+            model_databases=names("MODEL_DATABASES", 0),
             work_group=text("WORK_GROUP", "primary"),
             output_location=output,
             small_files=number("SMALL_FILES", 1),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrate.lake_maintenance.athena import Answer, Athena, StatementError
-from orchestrate.lake_maintenance.glue import IcebergTable, prune_versions
+from orchestrate.lake_maintenance.glue import IcebergTable, is_gone, prune_versions
 from orchestrate.lake_maintenance.settings import Settings
 
 _MAX_RUNS = 30
@@ -47,17 +48,23 @@ class Figures:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A table's upkeep. `after` is None if nothing was to be done or something failed."""
+    """A table's upkeep. `after` is None if nothing was to be done or something failed.
+
+    `dropped` is true of what a killed build left.
+    """
 
     table: str
     before: Figures | None = None
     after: Figures | None = None
     deleted_versions: int = 0
     error: str | None = None
+    dropped: bool = False
 
 
 def maintain(athena: Athena, glue: Any, table: IcebergTable, settings: Settings) -> Outcome:  # noqa: ANN401
     """Maintain a table; what fails is an outcome, so that the other tables go on.
+
+    A table that is gone meanwhile needs nothing: dbt replaces most marts at each build.
 
     Args:
         athena: Runs the statements.
@@ -84,6 +91,9 @@ def maintain(athena: Athena, glue: Any, table: IcebergTable, settings: Settings)
         return Outcome(table.full_name, before, after, deleted)
     # Whatever it is: one table must not keep the upkeep from the others.
     except Exception as error:
+        with suppress(Exception):  # which says no more than the one before
+            if is_gone(glue, table):
+                return Outcome(table.full_name)
         return Outcome(table.full_name, before, error=" ".join(str(error).split()))
 
 

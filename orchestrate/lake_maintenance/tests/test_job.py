@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import BinaryType, LongType, NestedField
 
 from orchestrate.lake_maintenance import __main__ as job
-from orchestrate.lake_maintenance.athena import Athena, StatementError
-from orchestrate.lake_maintenance.glue import IcebergTable, prune_versions
+from orchestrate.lake_maintenance import left_overs
+from orchestrate.lake_maintenance.athena import Answer, Athena, StatementError
+from orchestrate.lake_maintenance.glue import IcebergTable, iceberg_tables, prune_versions
 from orchestrate.lake_maintenance.settings import Settings, SettingsError
 from orchestrate.lake_maintenance.upkeep import maintain
 from orchestrate.local_stack.settings import StackSettings
@@ -150,10 +152,72 @@ def test_a_database_that_is_not_there_yet_is_told(
     assert "not_there: there is no such database yet" in capsys.readouterr().out
 
 
+def test_what_a_killed_build_left_is_dropped_when_it_is_old(
+    run: Run,
+    make_table: Callable[[str, int], Any],
+    lake: Lake,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = lake.settings["namespace"]
+    temporary = {
+        "strokes__dbt_tmp",
+        "strokes__dbt_tmp_0b6e8b1e_36b5_4c0e_9d6a_1f0a5b0c2d3e",
+        "strokes__dbt_tmp_0b6e8b1e_36b5_4c0e_9d6a_1f0a5b0c2d3e__tmp_not_partitioned",
+        "strokes__tmp_not_partitioned",
+        "strokes__ha",
+        "strokes__bkp",
+        "players__bkp",  # nothing took the name of the model that was set aside
+    }
+    for name in temporary | {"strokes", "bays__hall"}:
+        make_table(name, 2)
+    # Another's may have such names for good: only those of dbt's databases are left out or dropped.
+    assert set(run(LAKE_MAINTENANCE_MODEL_DATABASES="")[1]) == temporary | {"strokes", "bays__hall"}
+    models = {"LAKE_MAINTENANCE_MODEL_DATABASES": database}
+    assert set(run(**models)[1]) == {"strokes", "bays__hall"}
+    monkeypatch.setattr(left_overs, "KEPT", timedelta(0))
+    status, outcomes = run(**models)
+    assert status == 0
+    dropped = {name for name, outcome in outcomes.items() if outcome["dropped"]}
+    assert dropped == temporary - {"players__bkp"}
+    assert f"{database}.strokes__ha: dropped" in capsys.readouterr().out
+    left = {name for _, name in lake.catalog().list_tables(database)}
+    assert left == {"strokes", "bays__hall", "players__bkp"}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_table_that_is_gone_meanwhile_needs_nothing(
+    run: Run,
+    make_table: Callable[[str, int], Any],
+    lake: Lake,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    replaced: bool,
+) -> None:
+    database = lake.settings["namespace"]
+    make_table("marts", 2)
+    ask = Athena.run
+
+    def replace_first(athena: Athena, sql: str, database: str) -> Answer:
+        if sql.startswith("OPTIMIZE"):
+            lake.catalog().drop_table((database, "marts"))
+            if replaced:
+                make_table("marts__ha", 1)
+                lake.catalog().rename_table((database, "marts__ha"), (database, "marts"))
+                raise StatementError("a commit that found another table")
+        return ask(athena, sql, database)
+
+    monkeypatch.setattr(Athena, "run", replace_first)
+    status, outcomes = run()
+    assert (status, outcomes["marts"]["error"]) == (0, None)
+    assert f"{database}.marts: nothing to do" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("DATABASES", ""),
+        ("MODEL_DATABASES", "marts;drop"),
         ("DATABASES", "raw;drop"),
         ("OUTPUT_LOCATION", "/tmp"),
         ("TABLE_VERSIONS", "0"),
@@ -188,7 +252,7 @@ def test_what_athena_does_in_several_runs_is_asked_for_again(
         "ICEBERG_OPTIMIZE_MORE_RUNS_NEEDED: run it again",
         "ICEBERG_COMMIT_ERROR: Failed to commit",
     ]
-    table = IcebergTable(lake.settings["namespace"], "strokes", "id")
+    (table,) = iceberg_tables(clients[1], lake.settings["namespace"])
     outcome = maintain(FakeAthena(clients[0], refusals), clients[1], table, settings)
     assert outcome.error is None
     assert outcome.after
@@ -220,5 +284,6 @@ class FakeGlue:
 
 def test_f28_only_the_newest_versions_of_a_table_stay() -> None:
     glue = FakeGlue(250)
-    assert prune_versions(glue, IcebergTable("raw", "strokes", "id"), 10) == 240
+    table = IcebergTable("raw", "strokes", "id", "s3://lake/strokes", datetime.now(UTC))
+    assert prune_versions(glue, table, 10) == 240
     assert glue.versions == list(range(240, 250))
