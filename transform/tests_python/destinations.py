@@ -48,6 +48,54 @@ set facility_id = (
     bay_number = (select max(bay_number) + 1 from bays)
 where bay_id = (select bay_id from sessions order by session_id limit 1)
 """
+# Nothing else changes the session that it leaves.
+_MOVE_A_STROKE = """
+update strokes
+set session_id = (
+        select session_id from sessions where deleted_at is null order by session_id desc limit 1
+    ),
+    stroke_number = (select max(stroke_number) + 1 from strokes)
+where stroke_id = (
+    select stroke_id
+    from strokes
+    join sessions using (session_id)
+    where strokes.deleted_at is null and sessions.deleted_at is null
+        and bay_id <> (select bay_id from sessions order by session_id limit 1)
+    order by stroke_id
+    limit 1
+)
+"""
+_FORGET_TO_END_A_SESSION = """
+update sessions
+set ended_at = started_at + interval '110 days'
+where session_id = (
+    select session_id from sessions
+    where deleted_at is null
+        and bay_id = (select bay_id from sessions order by session_id limit 1)
+    order by session_id
+    limit 1
+)
+"""
+_MAKE_A_MEMBER_FOR_EVER = """
+update players
+set membership = '[2026-01-01,infinity)'
+where player_id = (select max(player_id) from players where deleted_at is null)
+"""
+# A bay and a player to whom nothing refers yet, after others.
+_ADD_A_BAY_AND_A_PLAYER = """
+create temporary table new_bay as select * from bays where deleted_at is null limit 1;
+update new_bay set bay_id = 30000, bay_number = 30000, device_serial = 'new',
+    created_at = now(), updated_at = now();
+insert into bays select * from new_bay;
+create temporary table new_player as select * from players where deleted_at is null limit 1;
+update new_player set player_id = 30000000, public_id = gen_random_uuid(), full_name = 'A new one',
+    email = null, created_at = now(), updated_at = now();
+insert into players select * from new_player;
+"""
+_PURGE_THEM = """
+delete from bays where bay_id = 30000;
+delete from players where player_id = 30000000;
+"""
 # Of each destination's own: numbers of its loader.
 _OWN = {"_sdc_sequence", "session_sequence", "facility_sequence", "strokes_sequence"}
 
@@ -80,7 +128,8 @@ class Destinations:
     def trickle(self, rounds: int = 3) -> Counter[tuple[str, str]]:
         """Let the application do each of its actions a few times; returns the rows changed.
 
-        A bay with sessions of the past moves to another facility, too.
+        What it seldom does happens once: a bay with sessions of the past moves to another facility,
+        a stroke to another session, a session lasts for months, a membership has no end.
         """
         changes: Counter[tuple[str, str]] = Counter()
         self._seed += 1
@@ -90,8 +139,27 @@ class Destinations:
             for action in _TRICKLE * rounds:
                 changes += action(connection, rng, world)
                 connection.commit()
-            moved = connection.execute(_MOVE_A_BAY).rowcount
-        return changes + Counter({("updated", "bays"): moved})
+            for table, statement in {
+                "bays": _MOVE_A_BAY,
+                "strokes": _MOVE_A_STROKE,
+                "sessions": _FORGET_TO_END_A_SESSION,
+                "players": _MAKE_A_MEMBER_FOR_EVER,
+            }.items():
+                changed = connection.execute(statement).rowcount
+                assert changed == 1, statement
+                changes["updated", table] += changed
+        return changes
+
+    def add_a_bay_and_a_player(self) -> tuple[int, int]:
+        """Add one of each to the source, for purge_them(); returns their keys."""
+        with psycopg.connect(self.source) as connection:
+            connection.execute(_ADD_A_BAY_AND_A_PLAYER)
+        return 30000, 30000000
+
+    def purge_them(self) -> None:
+        """Delete that bay and that player for good."""
+        with psycopg.connect(self.source) as connection:
+            connection.execute(_PURGE_THEM)
 
     def move(self) -> None:
         """Move what is new to both destinations, and mark what the source deleted for good."""

@@ -119,14 +119,17 @@ class History:
         self.append(0, self.strokes)
         self.append_sessions(0, -(-self.strokes // STROKES_A_SESSION))
 
-    def append(self, first: int, count: int) -> None:
-        """Commit a version of each of `count` strokes."""
+    def append(self, first: int, count: int, session: int | None = None) -> None:
+        """Commit a version of each of `count` strokes, moved to a session if one is named."""
         for start in range(first, first + count, _CHUNK):
             numbers = pa.array(range(start, min(start + _CHUNK, first + count)))
             times = self._times(numbers)
+            sessions = pc.divide(numbers, STROKES_A_SESSION)
+            if session is not None:
+                sessions = pa.array([session] * len(numbers))
             rows = {
                 "stroke_id": _key(numbers),
-                "session_id": _key(pc.divide(numbers, STROKES_A_SESSION)),
+                "session_id": _key(sessions),
                 "club_id": numbers,
                 "carry": pc.multiply(pc.cast(numbers, pa.float64()), 0.001),
                 "hit_at": times,
@@ -152,27 +155,32 @@ class History:
         self._append("sessions", pa.table(rows))
 
     def delete(self, table: str, numbers: Sequence[int]) -> None:
-        """Commit the tombstones of strokes or sessions."""
+        """Commit the tombstones of strokes, sessions or bays."""
         deleted = pa.array([self.end] * len(numbers), _ZONED)
-        rows = {table[:-1] + "_id": _key(pa.array(numbers)), "_sdc_deleted_at": deleted}
+        keys = pa.array(numbers, pa.int32()) if table == "bays" else _key(pa.array(numbers))
+        rows = {table[:-1] + "_id": keys, "_sdc_deleted_at": deleted}
         self._append(table, pa.table(rows))
 
-    def put_bay(self, bay: int, facility: int) -> None:
-        """Commit a version of a bay."""
+    def put_bay(self, bay: int, facility: int, **values: datetime | None) -> None:
+        """Commit a version of a bay; values of more columns may be given."""
         rows = {"bay_id": [bay], "facility_id": [facility]}
-        self._append("bays", pa.table(rows))
+        times = {name: pa.array([value], _ZONED) for name, value in values.items()}
+        self._append("bays", pa.table(rows | times))
+
+    def dbt(self, target: str = "") -> Dbt:
+        """dbt on this past; each of several at once needs a folder of its own in `target`."""
+        return Dbt(
+            "postgresql://nobody@127.0.0.1:1/nowhere",
+            self.target / target,
+            lake_variables(self.stack) | {"DBT_SCHEMA_PREFIX": self.schema},
+            ("--target", "lake", "--vars", f"{{raw_schema: {self.schema}}}"),
+        )
 
     def build(self, *options: str) -> Counter[str]:
         """Run models (dbt's options say which); returns the bytes that each of them read."""
         began = datetime.now(UTC)
-        dbt = Dbt(
-            "postgresql://nobody@127.0.0.1:1/nowhere",
-            self.target,
-            lake_variables(self.stack) | {"DBT_SCHEMA_PREFIX": self.schema},
-            ("--target", "lake", "--vars", f"{{raw_schema: {self.schema}}}"),
-        )
         # What the loader says of its commits is missing here; staging asks only for its order.
-        dbt.succeed("run", *options, "--exclude", "stg_loading__commits", timeout=3600)
+        self.dbt().succeed("run", *options, "--exclude", "stg_loading__commits", timeout=3600)
         read: Counter[str] = Counter()
         own = re.compile(rf'"{self.schema}(_\w+)?"')
         for query in self._queries(began):

@@ -92,6 +92,40 @@ class Dbt:
         self, *arguments: str, timeout: float = 300, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command; more environment variables may be given."""
+        asked = {
+            "arguments": [*arguments, *self.options],
+            "environment": self._environment() | variables,
+        }
+        with socket.socket(socket.AF_UNIX) as forks:
+            forks.settimeout(timeout)
+            with _starting:
+                forks.connect(str(_forks()))
+            forks.sendall(json.dumps(asked).encode() + b"\n")
+            with forks.makefile("rb") as answer:
+                output, _, status = answer.read().decode().rpartition("\0")
+        return subprocess.CompletedProcess(asked["arguments"], int(status), output)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin a command, as a process that can be stopped and killed."""
+        return subprocess.Popen(
+            [executable(), *arguments, *self.options],
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def succeed(self, *arguments: str, timeout: float = 300, **variables: str) -> str:
+        """Run a command that must succeed, and return its output."""
+        done = self.run(*arguments, timeout=timeout, **variables)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def manifest(self) -> dict[str, Any]:
+        """What the last command knew of the project."""
+        manifest: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
+        return manifest
+
+    def _environment(self) -> dict[str, str]:
         address = urlsplit(self.url)
         environment = os.environ | {
             "DBT_PROJECT_DIR": str(PROJECT),
@@ -105,26 +139,4 @@ class Dbt:
             "DATAENGINEERING_DB_USER": address.username or "",
             "DATAENGINEERING_DB_PASSWORD": address.password or "",
         }
-        asked = {
-            "arguments": [*arguments, *self.options],
-            "environment": environment | dict(self.variables) | variables,
-        }
-        with socket.socket(socket.AF_UNIX) as forks:
-            forks.settimeout(timeout)
-            with _starting:
-                forks.connect(str(_forks()))
-            forks.sendall(json.dumps(asked).encode() + b"\n")
-            with forks.makefile("rb") as answer:
-                output, _, status = answer.read().decode().rpartition("\0")
-        return subprocess.CompletedProcess(asked["arguments"], int(status), output)
-
-    def succeed(self, *arguments: str, timeout: float = 300, **variables: str) -> str:
-        """Run a command that must succeed, and return its output."""
-        done = self.run(*arguments, timeout=timeout, **variables)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def manifest(self) -> dict[str, Any]:
-        """What the last command knew of the project."""
-        manifest: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
-        return manifest
+        return environment | dict(self.variables)

@@ -16,6 +16,10 @@ from transform.tests_python.destinations import Destinations, is_same
 
 # What each loader did is its own.
 NOT_SHARED = {"fct_loads"}
+# Columns of a snapshot in which two versions of a row differ.
+_OF_A_VERSION = {
+    "is_deleted", "updated_at", "dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to"
+}  # fmt: skip
 
 
 def marts(destinations: Destinations) -> list[str]:
@@ -70,6 +74,31 @@ def test_marts_hold_the_same_rows_after_a_first_build_a_trickle_and_a_full_refre
     run_both(built, db="run", lake="run")
     assert_same(built)
     run_both(built, db="run --full-refresh", lake="run --full-refresh")
+    assert_same(built)
+
+
+def test_snapshots_end_the_version_of_a_row_that_is_deleted_for_good(built: Destinations) -> None:
+    build = "build --resource-type model --resource-type snapshot"
+    keys = dict(
+        zip(("bays_history", "players_history"), built.add_a_bay_and_a_player(), strict=True)
+    )
+    built.move()
+    run_both(built, db=build, lake=build)
+    built.purge_them()
+    built.move()
+    run_both(built, db=build, lake=build)
+    run_both(built, db="snapshot", lake="snapshot")
+    for target in ("db", "lake"):
+        for snapshot, key in keys.items():
+            columns, rows = built.rows(target, "snapshots", snapshot)
+            versions = [dict(zip(columns, row, strict=True)) for row in rows if key in row]
+            old, gone = sorted(versions, key=lambda version: version["dbt_valid_from"])
+            assert (old["is_deleted"], gone["is_deleted"]) == (False, True), (target, snapshot)
+            assert old["dbt_valid_from"] < old["dbt_valid_to"] == gone["dbt_valid_from"]
+            assert gone["dbt_valid_to"] is None
+            assert old["dbt_scd_id"] != gone["dbt_scd_id"]
+            # Its values stay.
+            assert gone == gone | {name: old[name] for name in columns if name not in _OF_A_VERSION}
     assert_same(built)
 
 

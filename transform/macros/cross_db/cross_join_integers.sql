@@ -14,8 +14,15 @@
 {%- endmacro %}
 
 {% macro athena__cross_join_integers(first, last, name) -%}
-  {#- Counts down if the last is less; at most 10,000 numbers. -#}
+  {#- A sequence holds 10,000 at most, so there is one of sequences. It counts down if the last
+      is less. -#}
   cross join unnest(
-    case when {{ first }} <= {{ last }} then sequence({{ first }}, {{ last }}) end
-  ) as {{ name }} (n)
+    case when {{ first }} <= {{ last }} then sequence(
+      cast(floor(({{ first }}) / 10000e0) as bigint), cast(floor(({{ last }}) / 10000e0) as bigint)
+    ) end
+  ) as {{ name }}_ten_thousands (n)
+  cross join unnest(sequence(
+    greatest({{ first }}, {{ name }}_ten_thousands.n * 10000),
+    least({{ last }}, {{ name }}_ten_thousands.n * 10000 + 9999)
+  )) as {{ name }} (n)
 {%- endmacro %}

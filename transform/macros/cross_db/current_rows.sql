@@ -13,35 +13,48 @@
   Args:
     relation: the table, from source().
     key: names of the columns that identify a row.
-    always_set: a column that is NULL in tombstones only, of the same name in the model.
+    always_set: a column that is NULL in tombstones, of the same name in the model; in a row that is
+      there only if the source has a value that cannot be held (`infinity`).
     partition: `month` or `year` of `always_set` for tables that grow large and whose keys are never
       used again. A build then reads only the partitions of the lake's table in which rows changed.
     since: a map from a column of the model, made by changed_in(), to the one whose change it tells.
+    former: a map from a column of the model, made by former_values(), to the one (no comma is in
+      its values) of which it lists the values that earlier builds saw.
 #}
-{% macro current_rows(relation, key, always_set='created_at', partition=none, since={}) -%}
+{% macro current_rows(
+    relation, key, always_set='created_at', partition=none, since={}, former={}
+) -%}
   {{ return(adapter.dispatch('current_rows', 'trackman')(
-      relation, key, always_set, partition, since
+      relation, key, always_set, partition, since, former
   )) }}
 {%- endmacro %}
 
-{% macro postgres__current_rows(relation, key, always_set, partition, since) -%}
+{% macro postgres__current_rows(relation, key, always_set, partition, since, former) -%}
   {{ relation }}
 {%- endmacro %}
 
-{% macro athena__current_rows(relation, key, always_set, partition, since) -%}
+{% macro athena__current_rows(relation, key, always_set, partition, since, former) -%}
+  {%- set is_tombstone = '(src.is_deleted and src.' ~ always_set ~ ' is null)' -%}
   {%- set rules = {
-      'is_deleted': 'replace', '_sdc_sequence': 'replace', '_sdc_batched_at': 'replace'
+      'is_deleted': 'replace', '_sdc_sequence': 'replace', '_sdc_batched_at': 'replace',
+      '_sdc_deleted_at': 'replace'
   } -%}
   {%- for sequence, column in since.items() -%}
-    {%- do rules.update({sequence: 'case when src.' ~ always_set ~ ' is not null and src.' ~ column
+    {%- do rules.update({sequence: 'case when not ' ~ is_tombstone ~ ' and src.' ~ column
         ~ ' is distinct from target.' ~ column ~ ' then _new_ else _old_ end'}) -%}
+  {%- endfor -%}
+  {%- for list, column in former.items() -%}
+    {#- All of them, for who asks may not have seen every build. A tombstone's is NULL. -#}
+    {%- do rules.update({list: 'case when src.' ~ column ~ ' <> target.' ~ column
+        ~ " then coalesce(_old_ || ',', '') || target." ~ column ~ ' else _old_ end'}) -%}
   {%- endfor -%}
   {{ config(
       unique_key=key,
       partitioned_by=[partition ~ '(' ~ always_set ~ ')'] if partition else none,
       incremental_predicates=['true'],
+      update_condition='src._sdc_sequence > target._sdc_sequence',
       merge_update_columns_default_rule=
-        'case when src.' ~ always_set ~ ' is null then _old_ else _new_ end',
+        'case when ' ~ is_tombstone ~ ' then _old_ else _new_ end',
       merge_update_columns_rules=rules
   ) }}
   {%- set is_unit_test = model.resource_type != 'model' -%}
@@ -101,4 +114,13 @@
 
 {% macro athena__changed_in() -%}
   {{ newest('_sdc_sequence') }}
+{%- endmacro %}
+
+
+{#
+  What a column held in the versions of the row that earlier builds saw, with a comma between; the
+  argument `former` of current_rows names both. NULL if it never changed, and on Postgres.
+#}
+{% macro former_values() -%}
+  cast(null as {{ text_type() }})
 {%- endmacro %}

@@ -37,3 +37,20 @@
   from {{ changed }}
   left join {{ rows }} on {{ changed }}.{{ key }} = {{ rows }}.{{ key }}
 {%- endmacro %}
+
+
+{#
+  The keys in the lists that former_values() makes, a row each. Lake only.
+
+  Args:
+    relation: table with the lists.
+    list: its column of them.
+    key: name of the column given.
+    condition: on the rows whose lists are read.
+#}
+{% macro former_keys(relation, list, key, condition) -%}
+  select former.{{ key }}
+  from {{ relation }}
+  cross join unnest(split({{ list }}, ',')) as former ({{ key }})
+  where {{ condition }}
+{%- endmacro %}

@@ -54,6 +54,21 @@
 {%- endmacro %}
 
 
+{#
+  Whether a row to be merged (`src`) is as new as the one that is here (`target`): of two builds at
+  once, the one that read less may end last.
+
+  Args:
+    own: column, the number of the version that the row is made of.
+    other: column, that of a row that this version refers to, so that the numbers of one version can
+      be compared; NULL if that is missing.
+#}
+{% macro not_older(own, other) -%}
+  (src.{{ own }} > target.{{ own }} or (src.{{ own }} = target.{{ own }}
+    and coalesce(src.{{ other }}, 0) >= coalesce(target.{{ other }}, 0)))
+{%- endmacro %}
+
+
 {# Condition for times that lie in one of the periods with these starts; NULL is a period, too. #}
 {% macro in_periods(column, periods, partition) -%}
   (

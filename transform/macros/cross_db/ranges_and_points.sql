@@ -1,17 +1,18 @@
 {#
-  Bounds of a range, NULL where it is unbounded or empty. The lake holds ranges and points as the
-  text that PostgreSQL prints, so an engine without such types reads them from that.
+  Bounds of a range, NULL where it is unbounded, its bound `infinity`, or the range empty. The lake
+  holds ranges and points as the text that PostgreSQL prints, so an engine without such types reads
+  them from that.
 
   Args:
     column: name of the range column.
-    type: type of its bounds.
+    type: type of its bounds, `date` or `timestamp with time zone`.
 #}
 {% macro range_start(column, type) -%}
   {{ return(adapter.dispatch('range_start', 'trackman')(column, type)) }}
 {%- endmacro %}
 
 {% macro postgres__range_start(column, type) -%}
-  cast(lower({{ column }}) as {{ type }})
+  case when isfinite(lower({{ column }})) then cast(lower({{ column }}) as {{ type }}) end
 {%- endmacro %}
 
 {% macro athena__range_start(column, type) -%}
@@ -23,7 +24,7 @@
 {%- endmacro %}
 
 {% macro postgres__range_end(column, type) -%}
-  cast(upper({{ column }}) as {{ type }})
+  case when isfinite(upper({{ column }})) then cast(upper({{ column }}) as {{ type }}) end
 {%- endmacro %}
 
 {% macro athena__range_end(column, type) -%}
@@ -32,6 +33,7 @@
 
 {# The loader reads times in UTC, which PostgreSQL prints as +00; any other offset fails the cast. #}
 {% macro bound_of_text(text, type) -%}
+  {%- set text = "nullif(nullif(" ~ text ~ ", 'infinity'), '-infinity')" -%}
   {%- if type == 'timestamp with time zone' -%}
     with_timezone(cast(regexp_replace({{ text }}, '[+]00$', '') as timestamp(6)), 'UTC')
   {%- else -%}

@@ -12,7 +12,8 @@ tracked as (
         bay_status,
         firmware,
         is_deleted,
-        updated_at
+        -- A row deleted for good bears the time of its last change.
+        coalesce(_sdc_deleted_at, updated_at) as updated_at
     from bays
 
 )

@@ -95,7 +95,7 @@ openings as (
     from days
     inner join bays
         on days.facility_id = bays.facility_id
-        and (bays.installed_on is null or cast(bays.installed_on as timestamp) <= days.local_day)
+        and (bays.installed_on is null or cast(bays.installed_on as timestamp(6)) <= days.local_day)
     group by
         days.facility_id,
         days.time_zone,

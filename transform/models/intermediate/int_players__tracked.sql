@@ -13,7 +13,8 @@ tracked as (
         membership_starts_on,
         membership_ends_on,
         is_deleted,
-        updated_at
+        -- A row deleted for good bears the time of its last change.
+        coalesce(_sdc_deleted_at, updated_at) as updated_at
     from players
 
 )

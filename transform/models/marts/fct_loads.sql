@@ -24,7 +24,7 @@ numbered as (
             as previous_committed_at,
         case
             when position_from like '____-__-__ %+00'
-                then cast(replace(position_from, '+00', ' UTC') as timestamp with time zone)
+                then cast(replace(position_from, '+00', ' UTC') as timestamp(6) with time zone)
         end as began_at
     from commits
 

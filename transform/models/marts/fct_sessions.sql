@@ -10,13 +10,14 @@
         partitioned_by=['month(started_at)'],
         incremental_predicates=['true'],
         delete_condition='src._sdc_sequence is null',
+        update_condition=not_older('_sdc_sequence', 'facility_sequence'),
         insert_condition='src._sdc_sequence is not null'
     )
 }}
 
 {#
-  In the lake a session is made anew when it changed, when one of its strokes did, and when its bay
-  belongs to another facility than it did.
+  In the lake a session is made anew when it changed, when one of its strokes did or moved to another
+  session, and when its bay belongs to another facility than it did.
 #}
 
 -- depends_on: {{ ref('stg_trackman_backend__strokes') }}
@@ -26,6 +27,9 @@
     'select bay_id from ' ~ ref('stg_trackman_backend__bays')
     ~ ' where facility_sequence > ' ~ watermark('facility_sequence')
 ).columns[0].values() -%}
+{%- set newer_strokes -%}
+    _sdc_sequence > {{ watermark('strokes_sequence') }}
+{%- endset -%}
 {%- set changed -%}
     select session_id
     from {{ ref('stg_trackman_backend__sessions') }}
@@ -38,7 +42,13 @@
 
     select session_id
     from {{ ref('stg_trackman_backend__strokes') }}
-    where _sdc_sequence > {{ watermark('strokes_sequence') }}
+    where {{ newer_strokes }}
+
+    union
+
+    {{ former_keys(
+        ref('stg_trackman_backend__strokes'), 'former_session_ids', 'session_id', newer_strokes
+    ) }}
 {%- endset -%}
 {%- set touched = key_ranges(changed, 'session_id') -%}
 {%- do touch_only_keys('session_id', touched) -%}

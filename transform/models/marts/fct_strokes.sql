@@ -12,7 +12,8 @@
             {'columns': ['session_sequence']}
         ],
         post_hook="{{ delete_marked_rows('is_deleted') }}",
-        delete_condition='src.is_deleted',
+        delete_condition='src.is_deleted and ' ~ not_older('_sdc_sequence', 'session_sequence'),
+        update_condition=not_older('_sdc_sequence', 'session_sequence'),
         insert_condition='not src.is_deleted',
         partitioned_by=['month(hit_at)'],
         incremental_predicates=['true']

@@ -27,7 +27,8 @@ renamed as (
         {{ is_deleted(soft=true) }} as is_deleted,
         {{ newest('_sdc_sequence') }} as _sdc_sequence,
         {{ changed_in() }} as facility_sequence,
-        {{ newest('_sdc_batched_at') }} as _sdc_batched_at
+        {{ newest('_sdc_batched_at') }} as _sdc_batched_at,
+        {{ newest('_sdc_deleted_at') }} as _sdc_deleted_at
     from source
 
 )

@@ -28,7 +28,8 @@ renamed as (
         -- loading
         {{ is_deleted(soft=true) }} as is_deleted,
         {{ newest('_sdc_sequence') }} as _sdc_sequence,
-        {{ newest('_sdc_batched_at') }} as _sdc_batched_at
+        {{ newest('_sdc_batched_at') }} as _sdc_batched_at,
+        {{ newest('_sdc_deleted_at') }} as _sdc_deleted_at
     from source
 
 )

@@ -1,7 +1,8 @@
 with source as (
 
     select * from {{ current_rows(
-        source('trackman_backend', 'strokes'), key=['stroke_id'], partition='month'
+        source('trackman_backend', 'strokes'), key=['stroke_id'], partition='month',
+        former={'former_session_ids': 'session_id'}
     ) }}
 
 ),
@@ -66,6 +67,7 @@ renamed as (
         -- loading
         {{ is_deleted(soft=true) }} as is_deleted,
         {{ newest('_sdc_sequence') }} as _sdc_sequence,
+        {{ former_values() }} as former_session_ids,
         {{ newest('_sdc_batched_at') }} as _sdc_batched_at
     from source
 
