@@ -265,7 +265,7 @@ def test_awswrangler_prepares_statements(place: str) -> None:
     wr.athena.delete_prepared_statement("asked", workgroup="primary")
 
 
-def test_dbts_key_does_not_write_raw_data(session_stack: StackSettings, place: str) -> None:
+def test_f14_dbts_key_does_not_write_raw_data(session_stack: StackSettings, place: str) -> None:
     key = session_stack.lake.dbt_key
     session = boto3.Session(key.id, key.secret, region_name=os.environ["AWS_DEFAULT_REGION"])
     with pyathena.connect(s3_staging_dir=place, session=session) as connection:

@@ -164,7 +164,7 @@ def test_partitions(glue: Any, database: str) -> None:
         glue.create_partition(**table, PartitionInput={"Values": ["one"]})
 
 
-def test_dbts_key_reads_raw_data_and_does_not_change_them(server: Server, glue: Any) -> None:
+def test_f14_dbts_key_reads_raw_data_and_does_not_change_them(server: Server, glue: Any) -> None:
     glue.create_database(DatabaseInput={"Name": "raw"})
     glue.create_table(DatabaseName="raw", TableInput=table_input("t"))
     dbt = server.client("glue", server.settings.lake.dbt_key)
