@@ -49,7 +49,12 @@ def _timestamp_node(node: exp.Expr, value: object, digits: int) -> exp.Expr:
     found = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if found and len(found[1] or "") <= digits:
         return duck("CAST(_1 AS TIMESTAMP)", node)
-    return duck(f"trino_timestamp_of(_1, {_step(digits)})", node)
+    step = _step(digits)
+    if isinstance(node, exp.Column | exp.Literal):
+        return duck(f"trino_timestamp_of(_1, {step})", node)
+    # The macros write their argument some ten times: DuckDB would plan a long one for seconds.
+    once = f'list_transform([_1], lambda "trino_text": trino_timestamp_of("trino_text", {step}))[1]'
+    return duck(once, node)
 
 
 def to_timestamp(term: Term, target: Type) -> Term | None:
