@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import signal
 import subprocess
@@ -124,7 +125,7 @@ def test_a_whole_build_that_is_killed_between_two_batches_loses_no_row(
 def test_a_merge_in_batches_is_refused(overtaken: History) -> None:
     """Asked for by itself: the local Athena merges into any number of partitions at once."""
     names = ("tmp_relation", "target_relation", "merge_part", "dest_cols_csv")
-    arguments = "{%s}" % ", ".join(f"{name}: {name}" for name in names)
+    arguments = json.dumps({name: name for name in names})
     refused = overtaken.dbt("refused").run(
         "run-operation", "batch_iceberg_merge", "--args", arguments
     )
