@@ -6,8 +6,12 @@ import fcntl
 import os
 import socket
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any
 
 from orchestrate.local_stack.settings import INTERNAL_PORT_FLAGS, LakeSettings
@@ -43,6 +47,19 @@ def free_ports(count: int) -> int:
         _claims.append(claim)
         return first
     raise RuntimeError(f"no {count} free ports in a row")
+
+
+@contextmanager
+def serve_http(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Answer HTTP on a port of this machine, which is given, each request in a thread."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def stack_ports() -> dict[str, str]:

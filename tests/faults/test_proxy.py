@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 
 from tests.faults.proxy import HttpProxy, TcpProxy
+from tests.servers import serve_http
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):
@@ -56,13 +56,8 @@ def puts() -> list[int]:
 
 @pytest.fixture
 def web(puts: list[int]) -> Iterator[HttpProxy]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Echo, puts=puts))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with HttpProxy(server.server_address[1]) as proxy:
+    with serve_http(partial(_Echo, puts=puts)) as port, HttpProxy(port) as proxy:
         yield proxy
-    server.shutdown()
-    server.server_close()
 
 
 def test_http_passes_unchanged(web):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from urllib.parse import parse_qs
 
 import boto3
@@ -16,6 +15,7 @@ from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError
 
 from orchestrate.local_stack.settings import AccessKey, StackSettings
+from tests.servers import serve_http
 from transform.tests_python.project import Dbt, lake_variables
 
 
@@ -87,13 +87,8 @@ def token_service(key: AccessKey) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", roles
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serve_http(Handler) as port:
+        yield f"http://127.0.0.1:{port}", roles
 
 
 def test_dbt_takes_on_its_role(session_stack: StackSettings, tmp_path: Path) -> None:

@@ -11,11 +11,8 @@ from itertools import count
 
 from sqlglot import exp
 
-from orchestrate.local_athena.translate.json_macros import JSON_MACROS
 from orchestrate.local_athena.translate.macros import MACROS
-from orchestrate.local_athena.translate.number_macros import NUMBER_MACROS
 from orchestrate.local_athena.translate.terms import Term, not_supported
-from orchestrate.local_athena.translate.time_macros import TIME_MACROS
 
 NAMES = frozenset({"rand", "random", "uuid"})
 _KEY, _OF_EACH = "drawn", "drawn for each item"
@@ -65,7 +62,7 @@ def _is_repeated(node: exp.Expr) -> bool:
 def _repeating() -> dict[str, frozenset[int]]:
     """Of each macro, the places of the parameters that it may use more than once."""
     found: dict[str, frozenset[int]] = {}
-    for signature, body in (MACROS | JSON_MACROS | NUMBER_MACROS | TIME_MACROS).items():
+    for signature, body in MACROS.items():
         name, _, inner = signature.removesuffix(")").partition("(")
         plain = re.sub(r"'(?:[^']|'')*'", "", body).replace("trino_check(", "")
         is_vague = "trino_" in plain or "lambda" in plain

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from orchestrate.local_athena.translate.json_macros import JSON_MACROS
+from orchestrate.local_athena.translate.number_macros import NUMBER_MACROS
 from orchestrate.local_athena.translate.text_macros import TEXT_MACROS, null_of_null
+from orchestrate.local_athena.translate.time_macros import TIME_MACROS
 
 SPACES = (
     "".join(
@@ -307,4 +310,4 @@ _OF_NO_NULL = (
     "trino_slice",
     "trino_width_bucket",
 )
-MACROS = null_of_null(MACROS, _OF_NO_NULL) | TEXT_MACROS
+MACROS = null_of_null(MACROS, _OF_NO_NULL) | TEXT_MACROS | JSON_MACROS | NUMBER_MACROS | TIME_MACROS

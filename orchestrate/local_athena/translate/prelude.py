@@ -11,11 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestrate.local_athena.model import QueryError
-from orchestrate.local_athena.translate.json_macros import JSON_MACROS
 from orchestrate.local_athena.translate.macros import MACROS
 from orchestrate.local_athena.translate.native import FUNCTIONS
-from orchestrate.local_athena.translate.number_macros import NUMBER_MACROS
-from orchestrate.local_athena.translate.time_macros import TIME_MACROS
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +29,7 @@ def prepare(instance: duckdb.DuckDBPyConnection) -> None:
     """Give an instance the functions and macros that translated statements call; once."""
     for name, (function, parameters, returns) in FUNCTIONS.items():
         instance.create_function(name, function, list(parameters), returns)
-    for name, body in (MACROS | JSON_MACROS | NUMBER_MACROS | TIME_MACROS).items():
+    for name, body in MACROS.items():
         instance.execute(f"CREATE OR REPLACE MACRO {name} AS {body}")
 
 

@@ -66,7 +66,6 @@ def run(session: Session, reader: Reader) -> QueryResult:
     if not with_data:
         sql = f"select * from ({sql}) where false"  # noqa: S608
     _check_columns(columns)
-    columns = tuple(Column(each.name.lower(), each.type) for each in columns)
     kind = (text_of(properties, "table_type") or "hive").lower()
     if kind == "iceberg":
         count = _iceberg(session, name, properties, columns, sql)
@@ -130,11 +129,11 @@ def _check_columns(columns: tuple[Column, ...]) -> None:
             raise QueryError(
                 "MISSING_COLUMN_NAME", f"Column name not specified at position {position}"
             )
-        if column.name.lower() in seen:
+        if column.name in seen:
             raise QueryError(
                 "DUPLICATE_COLUMN_NAME", f"Column name '{column.name}' specified more than once"
             )
-        seen.add(column.name.lower())
+        seen.add(column.name)
         if column.type == "unknown":
             raise QueryError("COLUMN_TYPE_UNKNOWN", f"Column type is unknown: {column.name}")
 
